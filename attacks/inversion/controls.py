@@ -1,0 +1,176 @@
+"""Controls: what an attack must beat before its numbers mean anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from attacks.base import (
+    ATTACKS,
+    AttackSettings,
+    InversionAttack,
+    Reconstruction,
+    Resources,
+    make_settings,
+    register_attack,
+)
+from attacks.inversion.linear import check_dimension, check_pairs
+from biometrics.faces.faceset import FaceSet
+from biometrics.faces.resize import from_pixels
+from biometrics.templates import TemplateSet
+
+
+@register_attack("control:mean")
+class MeanFace(InversionAttack):
+    """The mean face for every template: what is accepted of it is accepted of everybody."""
+
+    knowledge: ClassVar[str] = "nothing"
+    control: ClassVar[bool] = True
+
+    def fit(self, faces: FaceSet, templates: TemplateSet) -> None:
+        """Nothing to learn: the mean face is the appearance model's."""
+        check_pairs(faces, templates)
+        self.dim = templates.vectors.shape[1]
+
+    def invert(self, vectors: NDArray[np.float32]) -> Reconstruction:
+        """N times the mean texture on the mean shape."""
+        check_dimension(vectors, self.dim)
+        model, n = self.resources.appearance, len(vectors)
+        crops = np.broadcast_to(model.mean_texture, (n, *model.mean_texture.shape))
+        return Reconstruction(crops, np.broadcast_to(model.mean_shape, (n, 68, 2)))
+
+    def save(self, folder: Path) -> None:
+        """The dimension and the appearance model."""
+        save_file({"dim": np.array([self.dim])}, folder / "control.safetensors")
+
+    def restore(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
+        self.dim = int(load_file(folder / "control.safetensors")["dim"][0])
+
+
+class _TrainingFaces(InversionAttack):
+    """Controls that answer with a face of the attacker's own collection."""
+
+    control: ClassVar[bool] = True
+
+    def __init__(self, settings: AttackSettings, resources: Resources) -> None:
+        super().__init__(settings, resources)
+        self.vectors = np.zeros((0, 0), dtype=np.float32)
+
+    def fit(self, faces: FaceSet, templates: TemplateSet) -> None:
+        """Keep the collection (the crops stay where they are, memory-mapped)."""
+        check_pairs(faces, templates)
+        self.crops: NDArray[np.uint8] = faces.crops
+        self.landmarks = faces.landmarks
+        self.vectors = templates.vectors
+        self.normalised = templates.normalised
+
+    def choose(self, vectors: NDArray[np.float32]) -> NDArray[np.intp]:
+        """The row of the collection that answers each template."""
+        raise NotImplementedError
+
+    def invert(self, vectors: NDArray[np.float32]) -> Reconstruction:
+        """The chosen faces at the size of the canonical crop."""
+        check_dimension(vectors, self.vectors.shape[1])
+        rows = self.choose(vectors)
+        crops = from_pixels(self.crops[rows]).numpy()
+        return Reconstruction(crops, self.landmarks[rows])
+
+    def save(self, folder: Path) -> None:
+        """The collection with its templates."""
+        arrays = {
+            "vectors": np.ascontiguousarray(self.vectors),
+            "crops": np.array(self.crops),
+            "landmarks": np.ascontiguousarray(self.landmarks),
+        }
+        save_file(arrays, folder / "control.safetensors")
+
+    def restore(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote."""
+        arrays = load_file(folder / "control.safetensors")
+        self.vectors, self.crops = arrays["vectors"].copy(), arrays["crops"]
+        self.landmarks = arrays["landmarks"].copy()
+
+
+@register_attack("control:nearest")
+class NearestFace(_TrainingFaces):
+    """The training face whose template is nearest (Euclidean): a search, not an inversion."""
+
+    knowledge: ClassVar[str] = "a collection of other people's faces and their templates"
+
+    def choose(self, vectors: NDArray[np.float32]) -> NDArray[np.intp]:
+        """The nearest training template; squared distances by the expanded square."""
+        squares = np.einsum("ij,ij->i", self.vectors, self.vectors, dtype=np.float64)
+        return (squares[None] - 2 * vectors.astype(np.float64) @ self.vectors.T).argmin(axis=1)
+
+
+@register_attack("control:random")
+class RandomFace(_TrainingFaces):
+    """A training face drawn at random: another person's real face.
+
+    The draw depends on the template's own bytes and the seed, not on its place in the batch.
+    """
+
+    knowledge: ClassVar[str] = "a collection of other people's faces"
+
+    def choose(self, vectors: NDArray[np.float32]) -> NDArray[np.intp]:
+        """A uniform draw for each template."""
+        seeds = [
+            np.random.SeedSequence([self.resources.seed, *np.frombuffer(v.tobytes(), np.uint32)])
+            for v in np.ascontiguousarray(vectors)
+        ]
+        draws = [np.random.default_rng(seed).integers(len(self.crops)) for seed in seeds]
+        return np.array(draws, dtype=np.intp)
+
+
+class ShuffledSettings(AttackSettings):
+    """Settings of ``control:shuffled``.
+
+    Attributes:
+        attack: the attack that is trained on permuted templates.
+    """
+
+    attack: str = "linear"
+
+
+@register_attack("control:shuffled")
+class Shuffled(InversionAttack):
+    """An attack trained with its input templates permuted, while targets stay with their pictures.
+
+    It must fall to the mean face; if it does not, something besides the templates leaks into the
+    attack or its evaluation.
+    """
+
+    Settings: ClassVar[type[AttackSettings]] = ShuffledSettings
+    knowledge: ClassVar[str] = "pairs whose templates were permuted: nothing"
+    control: ClassVar[bool] = True
+
+    settings: ShuffledSettings
+
+    def __init__(self, settings: AttackSettings, resources: Resources) -> None:
+        super().__init__(settings, resources)
+        name = self.settings.attack
+        self.attack = ATTACKS.get(name)(make_settings(name, {}), resources)
+
+    def fit(self, faces: FaceSet, templates: TemplateSet) -> None:
+        """Permute the templates, then train."""
+        check_pairs(faces, templates)
+        order = np.random.default_rng(self.resources.seed).permutation(len(templates))
+        self.attack.fit(faces, templates.take(order))
+        self.curves = self.attack.curves
+
+    def invert(self, vectors: NDArray[np.float32]) -> Reconstruction:
+        """What the badly trained attack answers."""
+        return self.attack.invert(vectors)
+
+    def save(self, folder: Path) -> None:
+        """What the attack saves."""
+        self.attack.save(folder)
+
+    def restore(self, folder: Path) -> None:
+        """What the attack restores."""
+        self.attack.restore(folder)

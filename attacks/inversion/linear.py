@@ -1,0 +1,154 @@
+"""Ridge regression from the template to the coefficients of the appearance model.
+
+Closed form, fitted in seconds, and startlingly strong: the floor that every trained decoder has to
+beat.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from safetensors.numpy import load_file, save_file
+
+from attacks.base import (
+    AttackSettings,
+    InversionAttack,
+    Reconstruction,
+    Resources,
+    register_attack,
+)
+from biometrics.errors import InputError
+from biometrics.faces.appearance import AppearanceModel
+from biometrics.faces.faceset import FaceSet
+from biometrics.templates import TemplateSet, check_finite
+
+BATCH = 128
+
+
+class LinearSettings(AttackSettings):
+    """Settings of ``linear``.
+
+    Attributes:
+        ridge: penalty, relative to the number of pairs and the mean variance of a template's value.
+        exaggeration: factor on the predicted coefficients. Regression predicts less variance than
+            faces have, as if everybody were more average than they are; a caricature makes up for
+            it. Chosen with the ridge on a fold of attacker subjects, judged by the attacked model
+            (``benchmarks/tune_linear.py``).
+    """
+
+    ridge: float = Field(default=1e-2, ge=0)
+    exaggeration: float = Field(default=1.3, gt=0)
+
+
+@register_attack("linear")
+class Linear(InversionAttack):
+    """``coefficients = (template - mean) W``, drawn by the appearance model and its warp."""
+
+    Settings: ClassVar[type[AttackSettings]] = LinearSettings
+    knowledge: ClassVar[str] = "pairs of faces and templates; the model itself is not needed"
+
+    settings: LinearSettings
+
+    def __init__(self, settings: AttackSettings, resources: Resources) -> None:
+        super().__init__(settings, resources)
+        self.mean = np.zeros(0, dtype=np.float32)
+        self.weights = np.zeros((0, 0), dtype=np.float32)
+
+    def fit(self, faces: FaceSet, templates: TemplateSet) -> None:
+        """Solve the normal equations once.
+
+        Raises:
+            InputError: different numbers of faces and templates, or fewer than two.
+        """
+        check_pairs(faces, templates)
+        targets = self.resources.appearance.encode(faces, advance=self.resources.advance)
+        self.mean, self.weights = solve_ridge(templates.vectors, targets, self.settings.ridge)
+
+    def coefficients(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predicted standardised coefficients [N, K]."""
+        check_dimension(vectors, len(self.mean))
+        return ((vectors - self.mean) @ self.weights * self.settings.exaggeration).astype(np.float32)
+
+    def invert(self, vectors: NDArray[np.float32]) -> Reconstruction:
+        """Faces at the size of the appearance model's texture.
+
+        Raises:
+            InputError: another dimension than the attack was fitted on, or NaN.
+        """
+        coefficients = torch.from_numpy(self.coefficients(vectors))
+        model = self.resources.appearance
+        crops, landmarks = [], []
+        with torch.inference_mode():
+            for batch in coefficients.split(BATCH):
+                decoded = model.decode(batch)
+                crops.append(model.compose(decoded.textures, decoded.landmarks).numpy())
+                landmarks.append(decoded.landmarks.numpy())
+        return Reconstruction(np.concatenate(crops), np.concatenate(landmarks))
+
+    def save(self, folder: Path) -> None:
+        """``linear.safetensors`` and ``appearance.safetensors``."""
+        save_file({"mean": self.mean, "weights": self.weights}, folder / "linear.safetensors")
+        self.resources.appearance.save(folder / "appearance.safetensors")
+
+    def restore(self, folder: Path) -> None:
+        """Read both files; the stored appearance model replaces the given one."""
+        arrays = load_file(folder / "linear.safetensors")
+        self.mean, self.weights = arrays["mean"].copy(), arrays["weights"].copy()
+        self.resources = with_appearance(self.resources, folder)
+
+
+def solve_ridge(
+    vectors: NDArray[np.float32], targets: NDArray[np.float32], ridge: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean template [D] and weights [D, K] of the ridge regression through centred targets.
+
+    Minimises ``‖(X - mean) W - Y‖² + λ‖W‖²`` with ``λ = ridge · N · mean variance of X``. The targets
+    are standardised coefficients, centred by construction, so there is no intercept: a template that
+    says nothing falls on the mean face.
+    """
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    x = vectors.astype(np.float64) - mean
+    gram = x.T @ x
+    penalty = ridge * np.trace(gram) / len(gram)
+    weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ targets.astype(np.float64))
+    return mean.astype(np.float32), weights.astype(np.float32)
+
+
+def check_pairs(faces: FaceSet, templates: TemplateSet) -> None:
+    """Refuse faces and templates that cannot be row-by-row pairs.
+
+    Raises:
+        InputError: different numbers, or fewer than two pairs.
+    """
+    if len(faces) != len(templates) or len(faces) < 2:
+        raise InputError(
+            f"an attack needs two or more pairs, got {len(faces)} faces and {len(templates)} templates"
+        )
+
+
+def check_dimension(vectors: NDArray[np.float32], expected: int) -> None:
+    """Refuse templates that an attack was not fitted for.
+
+    Raises:
+        InputError: another dimension, or NaN or infinite values.
+    """
+    if vectors.ndim != 2 or vectors.shape[1] != expected:
+        raise InputError(
+            f"the attack was fitted on templates of {expected} values, got {list(vectors.shape)}"
+        )
+    check_finite(vectors)
+
+
+def with_appearance(resources: Resources, folder: Path) -> Resources:
+    """The resources with the appearance model that an attack saved beside itself."""
+    return Resources(
+        AppearanceModel.load(folder / "appearance.safetensors"),
+        resources.backbone,
+        resources.seed,
+        resources.advance,
+    )

@@ -1,0 +1,226 @@
+"""The command line: parse, call one function, print. Nothing heavy is imported before a command
+runs, so that help comes at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from audit.failures import Interrupted, explain
+
+if TYPE_CHECKING:
+    from audit.config import AuditConfig
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # typer would end without a word
+            raise Interrupted from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Audit what a leaked database of face templates gives away.",
+)
+faces_app = typer.Typer(no_args_is_help=True, help="Prepare faces: align photographs, make people.")
+app.add_typer(faces_app, name="faces")
+
+
+class ReportFormat(StrEnum):
+    """What ``faceleak report`` can write."""
+
+    html = "html"
+    csv = "csv"
+
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a setting, such as fmr=[1e-3]; repeatable."
+    ),
+]
+Reveal = Annotated[bool, typer.Option("--reveal", help="Show photographed people unblurred.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+RunOut = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="RUN", help="Run folder.", show_default="runs/NAME"),
+]
+FolderOut = Annotated[
+    Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write into.")
+]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The entry point: run a command; anything that goes wrong is one line and an exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    # Taken out here, so that it may stand anywhere: one adds it to the end of a failed command.
+    debug = "--debug" in given
+    try:
+        app(args=[word for word in given if word != "--debug"], prog_name="faceleak")
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        failure = explain(error)
+        print(f"faceleak: {failure.line}", file=sys.stderr)
+        sys.exit(failure.code)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from faceleak import __version__
+
+        typer.echo(f"faceleak {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _globals(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    settings: Set = None,
+    out: RunOut = None,
+    reveal: Reveal = False,
+    json: Json = False,
+) -> None:
+    """Audit generated people: offline, without any data of yours."""
+    from audit.config import load_config
+    from audit.config_sources import bundled
+
+    config = load_config(bundled("demo"), overrides=_with(settings, reveal), environ=os.environ)
+    _audit(config, out or Path("runs/demo"), json)
+
+
+@app.command()
+def audit(
+    config: Annotated[str, typer.Argument(help="A YAML file, or one that ships: lfw-dlib, demo.")],
+    settings: Set = None,
+    out: RunOut = None,
+    reveal: Reveal = False,
+    json: Json = False,
+) -> None:
+    """Audit what CONFIG describes and write a report."""
+    from audit.config import load_config
+
+    effective = load_config(config, overrides=_with(settings, reveal), environ=os.environ)
+    _audit(effective, out or Path("runs", Path(config).stem), json)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    reveal: Reveal = False,
+    formats: Annotated[
+        list[ReportFormat] | None,
+        typer.Option("--format", help="What to write; repeatable.", show_default="html"),
+    ] = None,
+) -> None:
+    """Write the report of a finished run again; needs no model."""
+    wanted = formats or [ReportFormat.html]
+    if ReportFormat.html in wanted:
+        from reports.html import render_report
+
+        typer.echo(render_report(run, reveal=reveal))
+    if ReportFormat.csv in wanted:
+        from reports.exports import write_csv
+        from reports.results import load_results
+
+        results = load_results(run)
+        write_csv(results, run / "results.csv")
+        typer.echo(run / "results.csv")
+
+
+@app.command()
+def backbones(json: Json = False) -> None:
+    """List the recognition models and which of them are ready."""
+    from audit.backbone_list import list_backbones
+
+    lines = list_backbones({})
+    if json:
+        _echo_json(lines)
+        return
+    from audit.console import show_backbones, stdout
+
+    show_backbones(lines, stdout())
+
+
+@faces_app.command("align")
+def faces_align(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="One folder a person in it.")],
+    out: FolderOut,
+) -> None:
+    """Find the face in each picture and bring it to the canonical crop."""
+    from audit.faces_tools import align_folder
+    from audit.watch import Watch
+
+    typer.echo(align_folder(folder, out, Watch.on_stderr()))
+
+
+@faces_app.command("synth")
+def faces_synth(
+    out: FolderOut,
+    subjects: Annotated[int, typer.Option(min=1, help="People to make.")],
+    pictures: Annotated[int, typer.Option(min=1, help="Pictures of each.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same people.")] = 7,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Also draw a sheet of them.")
+    ] = None,
+) -> None:
+    """Make pictures of people who do not exist."""
+    from audit.faces_tools import synthesise
+    from audit.watch import Watch
+
+    typer.echo(synthesise(subjects, pictures, out, seed, sheet, Watch.on_stderr()))
+
+
+def _with(settings: Sequence[str] | None, reveal: bool) -> list[str]:
+    return [*(settings or ()), *(["output.reveal=true"] if reveal else [])]
+
+
+def _audit(config: AuditConfig, out: Path, json: bool) -> None:
+    from audit.pipeline import run_audit
+    from audit.watch import Watch
+
+    path = run_audit(config, out, Watch.on_stderr())
+    if json:
+        typer.echo(path.read_text(encoding="utf-8"), nl=False)
+        return
+    from audit.console import show_audit, stdout
+    from reports.results import load_results
+
+    page = path.parent / "report.html"
+    show_audit(load_results(path), page if "html" in config.output.formats else None, stdout())
+
+
+def _echo_json(value: Any) -> None:
+    import json
+
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+"""The configuration of an audit: what may be set, and where settings come from.
+
+A setting is looked up in the file, then in the environment (``FACELEAK_CFG__KEY__SUB``), then among
+``--set key.sub=value``; the last one wins. Every value that comes as text is read as YAML.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+
+from audit.config_sources import (
+    Layer,
+    check_keys,
+    environment_layer,
+    file_layer,
+    merge,
+    override_layer,
+)
+from biometrics.errors import ConfigError
+
+
+class Fmr(NamedTuple):
+    """A false match rate as it is written and as a number."""
+
+    label: str
+    value: float
+
+
+class AttackChoice(NamedTuple):
+    """An attack by its registered name, with the settings that differ from its defaults."""
+
+    name: str
+    settings: dict[str, Any]
+
+
+def parse_fmr(given: object) -> Fmr:
+    """``"1e-2"``, ``0.01`` or a parsed one to its canonical label and value.
+
+    Raises:
+        ValueError: for anything but one digit times a power of ten, from 1e-9 to 9e-1.
+    """
+    if isinstance(given, Fmr):
+        return given
+    try:
+        value = float(given) if isinstance(given, str | int | float) else float("nan")
+    except ValueError:
+        value = float("nan")
+    label = f"{value:.0e}".replace("e-0", "e-") if 1e-9 <= value < 1 else ""
+    if not label or not math.isclose(float(label), value, rel_tol=1e-9):
+        raise ValueError(f"expected a false match rate such as 1e-3 or 5e-4; got {given!r}")
+    return Fmr(label, float(label))
+
+
+def parse_attack(given: object) -> AttackChoice:
+    """``name`` or ``{name: {setting: value}}`` to a choice.
+
+    Raises:
+        ValueError: for any other shape.
+    """
+    if isinstance(given, AttackChoice):
+        return given
+    if isinstance(given, str):
+        return AttackChoice(given, {})
+    if isinstance(given, Mapping) and len(given) == 1:
+        ((name, settings),) = given.items()
+        if settings is None or isinstance(settings, Mapping):
+            return AttackChoice(str(name), dict(settings or {}))
+    raise ValueError(f"an attack is a name, or one name with its settings; got {given!r}")
+
+
+def _listed(given: object) -> object:
+    """One value where a list belongs is a list of one."""
+    return [given] if isinstance(given, str | int | float | Mapping) else given
+
+
+def _expanded(given: object) -> object:
+    """A path as text, or a folder name that YAML read as a number, with ``~`` resolved."""
+    if isinstance(given, str | int) and not isinstance(given, bool) and given != "":
+        return Path(str(given)).expanduser()
+    return given
+
+
+def _different(names: Sequence[str]) -> None:
+    twice = {name for name in names if list(names).count(name) > 1}
+    if twice:
+        raise ValueError(f"'{min(twice)}' is named twice")
+
+
+FmrEntry = Annotated[Fmr, BeforeValidator(parse_fmr), PlainSerializer(lambda fmr: fmr.label)]
+AttackEntry = Annotated[
+    AttackChoice,
+    BeforeValidator(parse_attack),
+    PlainSerializer(
+        lambda attack: {attack.name: attack.settings} if attack.settings else attack[0]
+    ),
+]
+Name = Annotated[str, Field(min_length=1)]
+UserPath = Annotated[Path, BeforeValidator(_expanded)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+
+class SynthSettings(_Group):
+    """Generated people instead of photographs.
+
+    Attributes:
+        subjects: people whose templates leaked.
+        pictures: pictures of each person.
+        attacker_subjects: people whom the attacker has pictures of.
+        threshold_subjects: people who set the acceptance thresholds.
+    """
+
+    subjects: int = Field(default=300, ge=2)
+    pictures: int = Field(default=4, ge=1)
+    attacker_subjects: int = Field(default=700, ge=2)
+    threshold_subjects: int = Field(default=260, ge=2)
+
+
+class FacesSettings(_Group):
+    """Where the faces come from: exactly one of ``path``, ``attacker`` with ``leaked``, ``synth``.
+
+    Attributes:
+        path: folder with one folder of pictures a person, split by subject.
+        attacker, leaked: two such folders.
+        synth: generated people.
+        pairs: file of verification pairs in the form of LFW's View 2, to print the accuracy on it.
+    """
+
+    path: UserPath | None = None
+    attacker: UserPath | None = None
+    leaked: UserPath | None = None
+    synth: SynthSettings | None = None
+    pairs: UserPath | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.attacker is None) != (self.leaked is None):
+            raise ValueError("attacker and leaked belong together; give both folders")
+        ways = [name for name in ("path", "attacker", "synth") if getattr(self, name) is not None]
+        if len(ways) != 1:
+            found = " and ".join(ways) or "none"
+            raise ValueError(
+                f"give exactly one of path, attacker with leaked, or synth; got {found}"
+                + (f" (--set faces.{ways[-1]}=null drops one)" if ways else "")
+            )
+        return self
+
+
+class AppearanceSettings(_Group):
+    """Sizes of the appearance model.
+
+    Attributes:
+        texture_size: side of the texture in pixels.
+        texture_components, shape_components: principal components kept (fewer where the attacker
+            has fewer pictures).
+    """
+
+    texture_size: int = Field(default=112, ge=16, le=224)
+    texture_components: int = Field(default=400, ge=1)
+    shape_components: int = Field(default=30, ge=1, le=136)
+
+
+class OutputSettings(_Group):
+    """What is written for people to read.
+
+    Attributes:
+        reveal: show photographed people unblurred.
+        formats: what is rendered beside the run's own files.
+        samples: pairs of original and reconstruction in the report's strip.
+    """
+
+    reveal: bool = False
+    formats: Annotated[
+        tuple[Literal["html", "json", "csv"], ...], BeforeValidator(_listed), Field(min_length=1)
+    ] = ("html", "json")
+    samples: int = Field(default=12, ge=0, le=200)
+
+
+class AuditConfig(_Group):
+    """Everything that an audit can be told.
+
+    Attributes:
+        title: heads the report.
+        seed: makes splits, training and draws reproducible.
+        quick: the same flow on a fraction of the data.
+        faces: where the faces come from.
+        target: the backbone whose templates leaked.
+        judges: backbones that decide acceptance; one without weights is reported as not measured.
+        attacks: attacks with their settings; the controls always run.
+        appearance: sizes of the appearance model.
+        weights: weight files by backbone name.
+        fmr: false match rates at which acceptance is reported.
+        output: what is written for people to read.
+    """
+
+    title: str = "Template inversion audit"
+    seed: int = Field(default=7, ge=0, lt=2**32)
+    quick: bool = False
+    faces: FacesSettings
+    target: Name = "dlib"
+    judges: Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(min_length=1)] = ("dlib",)
+    attacks: Annotated[tuple[AttackEntry, ...], BeforeValidator(_listed), Field(min_length=1)] = (
+        AttackChoice("linear", {}),
+        AttackChoice("landmark-texture", {}),
+    )
+    appearance: AppearanceSettings = AppearanceSettings()
+    weights: dict[str, UserPath] = Field(default_factory=dict)
+    fmr: Annotated[tuple[FmrEntry, ...], BeforeValidator(_listed), Field(min_length=1)] = (
+        Fmr("1e-2", 1e-2),
+        Fmr("1e-3", 1e-3),
+        Fmr("1e-4", 1e-4),
+    )
+    output: OutputSettings = OutputSettings()
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        _different(self.judges)
+        _different([attack.name for attack in self.attacks])
+        _different([fmr.label for fmr in self.fmr])
+        return self
+
+
+def load_config(
+    source: Path | str | Traversable | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> AuditConfig:
+    """The effective configuration of an audit.
+
+    Args:
+        source: a YAML file, or the name of a configuration that ships (``demo``); None for the
+            defaults alone. Relative paths inside it are taken from the current folder.
+        overrides: ``key.sub=value`` each, as given to ``--set``.
+        environ: the environment to read ``FACELEAK_CFG__…`` from; none is read where it is None.
+
+    Raises:
+        ConfigError: an unreadable file, bad YAML (with its line), an unknown key (with the nearest
+            known one) or a value out of range.
+    """
+    layers: list[Layer] = [] if source is None else [file_layer(source)]
+    layers += environment_layer(environ or {})
+    layers += [override_layer(text) for text in overrides]
+    for layer in layers:
+        check_keys(AuditConfig, layer)
+    try:
+        return AuditConfig.model_validate(merge(layers))
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from error
+
+
+def effective_yaml(config: AuditConfig) -> str:
+    """The whole configuration as YAML; loading it gives the same configuration again."""
+    values = config.model_dump(mode="json", exclude_none=True)
+    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem in one line: the dotted key, what is wrong, what was given."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        if key == "faces":
+            return (
+                "no faces are given: set faces.path to a folder with one folder of pictures a "
+                "person (--set faces.path=DIR), or faces.attacker with faces.leaked, or faces.synth"
+            )
+        return f"{key} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    message = _PLAIN.get(first["type"], message[:1].lower() + message[1:])
+    return f"{key}: {message}; got {first['input']!r}"
+
+
+_PLAIN = {
+    "dict_type": "expected a group of settings",
+    "model_type": "expected a group of settings",
+    "path_type": "expected a path",
+    "too_short": "needs at least one entry",
+    "tuple_type": "expected a list",
+}
+"""Our words where pydantic speaks of Python types, by its error type."""

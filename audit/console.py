@@ -1,0 +1,130 @@
+"""What commands print for people, laid out for 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reports.results import AttackResult, Estimate, JudgeResult, Measured, NotMeasured, Results
+
+if TYPE_CHECKING:
+    from audit.backbone_list import BackboneLine
+
+
+def stdout() -> Console:
+    """The console for results; rich's own guesses at numbers and paths are off."""
+    return Console(highlight=False)
+
+
+def show_audit(results: Results, page: Path | None, console: Console) -> None:
+    """The verdict, the success rates and where the report lies."""
+    console.print()
+    if results.verdict:
+        console.print(Text(results.verdict, style="bold"))
+        console.print()
+    if results.attacks:
+        console.print(_success_table(results))
+        for reason in _reasons(results):
+            console.print(Text(f"not measured: {reason}", style="dim"))
+    for judge, why in sorted(results.judges_missing.items()):
+        console.print(Text(f"judge {judge} not measured: {why}", style="dim"))
+    if page is not None:
+        console.print(f"\nreport: {page}", markup=False, soft_wrap=True)
+
+
+def show_backbones(lines: Sequence[BackboneLine], console: Console) -> None:
+    """One row a backbone, and below what the others lack."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("backbone", "D", "compare by", "state", "licence of the weights"):
+        table.add_column(heading, justify="right" if heading == "D" else "left")
+    for line in lines:
+        table.add_row(
+            line["name"],
+            "-" if line["dim"] is None else str(line["dim"]),
+            line["similarity"] or "-",
+            _state(line),
+            Text(line["licence"] or "-"),
+        )
+    console.print(table)
+    for line in lines:
+        if line["missing"] and not line["fitted"]:
+            console.print(f"{line['name']}: {line['missing']}", markup=False)
+
+
+def rate(estimate: Estimate | None) -> Text:
+    """``88.1 [85.0-90.9]`` in per cent, or ``not measured``."""
+    if not isinstance(estimate, Measured):
+        return Text("not measured", style="dim")
+    if estimate.low is None or estimate.high is None:
+        return Text(_percent(estimate.value))
+    return Text(f"{_percent(estimate.value)} [{_percent(estimate.low)}-{_percent(estimate.high)}]")
+
+
+def _state(line: BackboneLine) -> str:
+    if line["ready"]:
+        return "ready"
+    return "fitted in each audit" if line["fitted"] else "not ready"
+
+
+def _percent(value: float) -> str:
+    text = f"{100 * value:.1f}"
+    return text.removesuffix(".0") if text in ("0.0", "100.0") else text
+
+
+def _success_table(results: Results) -> Table:
+    labels = _fmr_labels(results)
+    table = Table(
+        title="Success attack rate in % [95 % interval]",
+        title_style="",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
+    table.add_column("judge", no_wrap=True)
+    table.add_column("")
+    for label in labels:
+        table.add_column(f"FMR {label}", justify="right", no_wrap=True)
+    for attack in sorted(results.attacks, key=lambda attack: attack.control):
+        table.add_row(Text(attack.attack, style="bold"))
+        for judge, found in attack.judges.items():
+            for row in _judge_rows(attack, judge, found, labels):
+                table.add_row(*row)
+    return table
+
+
+def _judge_rows(
+    attack: AttackResult, judge: str, found: JudgeResult, labels: Sequence[str]
+) -> Iterator[list[Text]]:
+    """Type-I and Type-II of one judge; of a control only Type-I, by which it is compared."""
+    role = "unseen" if found.unseen else "attacked model" if judge == attack.backbone else ""
+    yield [Text(f"  {judge}"), Text("Type-I"), *(rate(found.type1.get(key)) for key in labels)]
+    if not attack.control:
+        second = Text(f"    {role}", style="dim")
+        yield [second, Text("Type-II"), *(rate(found.type2.get(key)) for key in labels)]
+
+
+def _fmr_labels(results: Results) -> list[str]:
+    labels = {
+        key
+        for attack in results.attacks
+        for judge in attack.judges.values()
+        for key in (*judge.type1, *judge.type2)
+    }
+    return sorted(labels, key=float, reverse=True)
+
+
+def _reasons(results: Results) -> list[str]:
+    """Why something in the table was not measured, each reason once."""
+    cells = (
+        cell
+        for attack in results.attacks
+        for judge in attack.judges.values()
+        for cell in (*judge.type1.values(), *judge.type2.values())
+    )
+    return sorted({cell.not_measured for cell in cells if isinstance(cell, NotMeasured)})

@@ -1,0 +1,80 @@
+"""What ``faceleak faces`` does: align a folder, sample people, draw a contact sheet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from audit.run_folder import full_disk_as_error
+from audit.synthesis import generate_faces
+from audit.watch import Watch
+from biometrics.errors import InputError
+from biometrics.faces.faceset import FaceSet
+from biometrics.faces.folder import list_pictures, read_pictures
+
+SHEET_PEOPLE = 12
+SHEET_SIDE = 112
+
+
+def align_folder(folder: Path, out: Path, watch: Watch) -> str:
+    """Align a folder of pictures into a FaceSet on disk and say what was found.
+
+    Raises:
+        InputError: no such folder, no pictures, no face, or ``out`` is not empty.
+    """
+    files = list_pictures(folder)
+    _prepare(out)
+    with (
+        full_disk_as_error(out),
+        watch.task(f"align {len(files):,} pictures", len(files)) as advance,
+    ):
+        found = read_pictures(files, out, advance=advance)
+    skipped = "".join(f"\n  skipped, {reason}: {n:,}" for reason, n in found.reasons.items())
+    people = len(set(found.faces.subject_ids))
+    return (
+        f"{len(found.faces):,} faces of {people:,} subjects in {out}\n"
+        f"  pictures with several faces (nearest the centre taken): {found.several_faces:,}{skipped}"
+    )
+
+
+def synthesise(
+    subjects: int, pictures: int, out: Path, seed: int, sheet: Path | None, watch: Watch
+) -> str:
+    """Sample people who do not exist: a folder of pictures, one sub-folder a subject.
+
+    Raises:
+        InputError: ``out`` is not empty.
+    """
+    _prepare(out)
+    with full_disk_as_error(out):
+        with watch.task(f"generate {subjects:,} people", subjects * pictures) as advance:
+            faces = generate_faces(subjects, pictures, seed, advance=advance)
+        with watch.task("write the pictures", len(faces)) as advance:
+            for crop, name in zip(faces.crops, faces.table["face_id"], strict=True):
+                path = out / f"{name}.png"
+                path.parent.mkdir(exist_ok=True)
+                Image.fromarray(crop).save(path)
+                advance(1)
+        if sheet is not None:
+            contact_sheet(faces, pictures).save(sheet)
+    text = f"{len(faces):,} pictures of {subjects:,} people who do not exist in {out}"
+    return text if sheet is None else f"{text}\ncontact sheet: {sheet}"
+
+
+def contact_sheet(faces: FaceSet, pictures: int) -> Image.Image:
+    """A row for each of the first people, a column for each of their pictures."""
+    rows = min(SHEET_PEOPLE, len(faces) // pictures)
+    sheet = Image.new("RGB", (pictures * SHEET_SIDE, rows * SHEET_SIDE))
+    for index in range(rows * pictures):
+        tile = Image.fromarray(np.asarray(faces.crops[index])).resize((SHEET_SIDE, SHEET_SIDE))
+        sheet.paste(tile, (index % pictures * SHEET_SIDE, index // pictures * SHEET_SIDE))
+    return sheet
+
+
+def _prepare(out: Path) -> None:
+    with full_disk_as_error(out):
+        out.mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()):
+        raise InputError(f"{out} is not empty; choose another --out")

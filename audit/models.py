@@ -1,0 +1,143 @@
+"""The models of an audit: target, judges, their templates, and the attacker's appearance model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.config import AuditConfig
+from audit.people import People, seed_for
+from audit.run_folder import RunFolder
+from audit.synthesis import shipped_model_path
+from audit.watch import Watch
+from biometrics.backbones.base import BACKBONES, Backbone, Fittable, load_backbone
+from biometrics.backbones.embed import embed_faces
+from biometrics.errors import WeightsError
+from biometrics.faces.appearance import AppearanceModel
+from biometrics.faces.appearance_fit import fit_appearance
+from biometrics.faces.images import digest
+from biometrics.templates import TemplateSet
+
+SHIPPED_NOTE = "shipped with faceleak"
+
+
+@dataclass(frozen=True)
+class Models:
+    """What the audit works with.
+
+    Attributes:
+        target: name of the backbone whose templates leaked.
+        judges: the ready judges by name; the target's own model among them where it was asked for.
+        missing: judges that are not ready, with the reason.
+        templates: every face's template, by backbone, for the target and all judges.
+        backbone_keys, target_key, appearance_key: hashes of what each depends on.
+        appearance: the attacker's appearance model.
+        weights: sha256 of the weights by backbone.
+    """
+
+    target: str
+    judges: dict[str, Backbone]
+    missing: dict[str, str]
+    templates: dict[str, TemplateSet]
+    backbone_keys: dict[str, str]
+    target_key: str
+    appearance: AppearanceModel
+    appearance_key: str
+    weights: dict[str, str]
+
+    @property
+    def target_templates(self) -> TemplateSet:
+        """Every face's template of the target."""
+        return self.templates[self.target]
+
+
+def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: Watch) -> Models:
+    """Load the backbones, embed all faces, and fit or load the appearance model.
+
+    A judge without weights is noted as missing; a target without weights is an error.
+
+    Raises:
+        WeightsError: the target is not ready.
+        UnknownNameError: a backbone that does not exist.
+    """
+    weights = {name: str(path) for name, path in config.weights.items()}
+    ready: dict[str, Backbone] = {}
+    missing: dict[str, str] = {}
+    for name in dict.fromkeys([config.target, *config.judges]):
+        factory = BACKBONES.get(name)
+        if isinstance(factory, Fittable) and name not in weights:
+            weights[name] = str(_fit_backbone(name, factory, people, run, watch))
+        try:
+            ready[name] = load_backbone(name, weights)
+        except WeightsError as error:
+            if name == config.target:
+                raise
+            missing[name] = str(error)
+            watch.note(f"judge {name} is not measured: {error}")
+    keys, templates = {}, {}
+    for name, backbone in ready.items():
+        inputs = {"faces": people.stage.key, "backbone": name, "sha256": backbone.spec.sha256}
+        stage = run.stage(
+            f"templates/{name}", inputs, lambda out, b=backbone: _embed(b, people, out, watch)
+        )
+        keys[name] = stage.key
+        templates[name] = TemplateSet.load(stage.folder / "templates.parquet")
+    model, appearance_key = _appearance(config, people, run, watch)
+    return Models(
+        target=config.target,
+        judges={name: ready[name] for name in config.judges if name in ready},
+        missing=missing,
+        templates=templates,
+        backbone_keys=keys,
+        target_key=keys[config.target],
+        appearance=model,
+        appearance_key=appearance_key,
+        weights={name: b.spec.sha256 for name, b in ready.items() if b.spec.sha256},
+    )
+
+
+def _fit_backbone(
+    name: str, factory: Fittable, people: People, run: RunFolder, watch: Watch
+) -> Path:
+    rows = people.split.attacker
+
+    def build(out: Path) -> None:
+        with watch.task(f"fit {name} on {len(rows):,} attacker faces"):
+            factory.fit(people.faces.crops[rows], out / "weights.safetensors")
+
+    stage = run.stage(f"backbones/{name}", {"faces": people.stage.key}, build)
+    return stage.folder / "weights.safetensors"
+
+
+def _embed(backbone: Backbone, people: People, out: Path, watch: Watch) -> None:
+    with watch.task(
+        f"embed {len(people.faces):,} faces with {backbone.spec.name}", len(people.faces)
+    ) as advance:
+        templates = embed_faces(backbone, people.faces, advance=advance)
+    templates.save(out / "templates.parquet")
+
+
+def _appearance(
+    config: AuditConfig, people: People, run: RunFolder, watch: Watch
+) -> tuple[AppearanceModel, str]:
+    """The attacker's own model; for generated people the one that generated them."""
+    if people.generated:
+        path = shipped_model_path()
+        return AppearanceModel.load(path), digest(path.read_bytes())
+    sizes: Mapping[str, int] = config.appearance.model_dump()
+    rows = people.split.attacker
+
+    def build(out: Path) -> None:
+        with watch.task(f"fit the appearance model on {len(rows):,} faces", len(rows)) as advance:
+            model = fit_appearance(
+                people.faces.take(rows),
+                **sizes,
+                seed=seed_for("appearance", config.seed),
+                advance=advance,
+            )
+        model.save(out / "appearance.safetensors")
+
+    inputs = {"faces": people.stage.key, "seed": config.seed, **sizes}
+    stage = run.stage("appearance", inputs, build)
+    return AppearanceModel.load(stage.folder / "appearance.safetensors"), stage.key

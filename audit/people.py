@@ -1,0 +1,201 @@
+"""Where an audit's faces come from, and which role each subject plays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from audit.config import AuditConfig, SynthSettings
+from audit.run_folder import RunFolder, Stage
+from audit.split import (
+    QUICK_SHARE,
+    Role,
+    Split,
+    attacker_folder_role,
+    quick_subjects,
+    role_of,
+    split_rows,
+)
+from audit.synthesis import generate_faces, shipped_model_path
+from audit.watch import Watch
+from biometrics.errors import InputError
+from biometrics.faces.faceset import FaceSet
+from biometrics.faces.folder import list_pictures, load_folder_faces, read_pictures
+from biometrics.faces.images import digest
+from reports.results import FacesSummary, SplitCount
+
+
+@dataclass(frozen=True)
+class People:
+    """All faces of an audit with their roles.
+
+    Attributes:
+        faces: every usable face.
+        split: its rows by role.
+        stage: the stage that wrote them.
+        summary: the counts for the report.
+        inputs: name and sha256 of what was read.
+        generated: whether these people exist in a model only.
+    """
+
+    faces: FaceSet
+    split: Split
+    stage: Stage
+    summary: FacesSummary
+    inputs: dict[str, str]
+    generated: bool
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Files to read, and the role of every subject among them."""
+
+    files: list[Path]
+    roles: dict[str, Role]
+    in_both: int
+    inputs: dict[str, str]
+
+
+def gather_people(config: AuditConfig, run: RunFolder, watch: Watch) -> People:
+    """Read or generate the faces, as the configuration says, and split them by subject.
+
+    Raises:
+        InputError: no such folder, no pictures, too few people.
+    """
+    if config.faces.synth is not None:
+        return _generated(config, config.faces.synth, run, watch)
+    source = _two_folders(config) if config.faces.path is None else _one_folder(config)
+
+    def build(folder: Path) -> None:
+        with watch.task(f"align {len(source.files):,} pictures", len(source.files)) as advance:
+            read_pictures(source.files, folder, advance=advance)
+
+    stage = run.stage("faces", {"inputs": source.inputs, "quick": config.quick}, build)
+    found = load_folder_faces(stage.folder)
+    split = split_rows(found.faces.subject_ids, source.roles)
+    summary = _summary(found.faces, split).model_copy(
+        update={
+            "n_files": len(source.files),
+            "skipped": found.reasons,
+            "several_faces": found.several_faces,
+            "subjects_in_both": source.in_both,
+            "notes": _quick_note(config.quick),
+        }
+    )
+    _save_split(run, found.faces, split, config.seed)
+    return People(found.faces, split, stage, summary, source.inputs, generated=False)
+
+
+def _one_folder(config: AuditConfig) -> _Source:
+    assert config.faces.path is not None
+    files = _quick(list_pictures(config.faces.path), config)
+    roles = {name: role_of(name, seed=config.seed) for name in {f.parent.name for f in files}}
+    return _Source(files, roles, 0, {"faces": hash_files(files)})
+
+
+def _two_folders(config: AuditConfig) -> _Source:
+    assert config.faces.attacker is not None and config.faces.leaked is not None
+    leaked = _quick(list_pictures(config.faces.leaked), config)
+    own = _quick(list_pictures(config.faces.attacker), config)
+    leaked_names = {f.parent.name for f in leaked}
+    both = {f.parent.name for f in own} & leaked_names
+    own = [f for f in own if f.parent.name not in both]
+    roles: dict[str, Role] = {
+        f.parent.name: attacker_folder_role(f.parent.name, seed=config.seed) for f in own
+    }
+    roles |= dict.fromkeys(leaked_names, "leaked")
+    inputs = {"faces.attacker": hash_files(own), "faces.leaked": hash_files(leaked)}
+    return _Source(own + leaked, roles, len(both), inputs)
+
+
+def _quick(files: list[Path], config: AuditConfig) -> list[Path]:
+    if not config.quick:
+        return files
+    chosen = quick_subjects({f.parent.name for f in files}, seed=config.seed)
+    kept = [f for f in files if f.parent.name in chosen]
+    if not kept:
+        raise InputError(
+            "quick keeps a quarter of the subjects, and these are too few; leave it out"
+        )
+    return kept
+
+
+def _generated(config: AuditConfig, wanted: SynthSettings, run: RunFolder, watch: Watch) -> People:
+    share = QUICK_SHARE if config.quick else 1.0
+    counts: dict[Role, int] = {
+        "attacker": max(2, round(wanted.attacker_subjects * share)),
+        "threshold": max(2, round(wanted.threshold_subjects * share)),
+        "leaked": max(2, round(wanted.subjects * share)),
+    }
+    model_hash = digest(shipped_model_path().read_bytes())
+    people = sum(counts.values())
+
+    def build(folder: Path) -> None:
+        total = people * wanted.pictures
+        with watch.task(f"generate {total:,} faces of {people:,} people", total) as advance:
+            generate_faces(people, wanted.pictures, config.seed, advance=advance).save(folder)
+
+    settings = {"people": people, "pictures": wanted.pictures, "seed": config.seed}
+    stage = run.stage("faces", {**settings, "model": model_hash}, build)
+    faces = FaceSet.load(stage.folder)
+    names = list(dict.fromkeys(faces.subject_ids.tolist()))
+    in_order = [role for role, count in counts.items() for _ in range(count)]
+    split = split_rows(faces.subject_ids, dict(zip(names, in_order, strict=True)))
+    _save_split(run, faces, split, config.seed)
+    summary = _summary(faces, split).model_copy(
+        update={"generated": True, "notes": _quick_note(config.quick)}
+    )
+    return People(faces, split, stage, summary, {"generator": model_hash}, generated=True)
+
+
+def _quick_note(quick: bool) -> list[str]:
+    return ["quick: a quarter of the subjects and shorter training"] if quick else []
+
+
+def _summary(faces: FaceSet, split: Split) -> FacesSummary:
+    names = faces.subject_ids
+
+    def count(role: str) -> SplitCount:
+        rows = getattr(split, role)
+        return SplitCount(subjects=len(set(names[rows])), pictures=len(rows))
+
+    return FacesSummary(
+        n_files=len(faces),
+        n_faces=len(faces),
+        n_subjects=len(set(names)),
+        attacker=count("attacker"),
+        threshold=count("threshold"),
+        leaked=count("leaked"),
+        capped=len(split.capped),
+    )
+
+
+def _save_split(run: RunFolder, faces: FaceSet, split: Split, seed: int) -> None:
+    """The split as a list that can be read again, with its seed."""
+    role = pd.Series("", index=range(len(faces)), dtype=object)
+    for name in ("attacker", "threshold", "leaked", "capped"):
+        role.iloc[getattr(split, name)] = name
+    table = faces.table[["face_id", "subject_id"]].assign(role=role.to_numpy(dtype=str))
+    table.attrs = {}
+    run.write("split.csv", f"# seed {seed}\n" + table.to_csv(index=False))
+
+
+def hash_files(files: list[Path]) -> str:
+    """SHA-256 over names and contents; an unreadable file counts by its name."""
+    record = []
+    for file in files:
+        try:
+            content = digest(file.read_bytes())
+        except OSError:
+            content = "unreadable"
+        record.append([file.parent.name, file.name, content])
+    return digest(json.dumps(record).encode())
+
+
+def seed_for(purpose: str, seed: int) -> int:
+    """A seed for one purpose, so that no two draws of an audit share a stream."""
+    return int.from_bytes(hashlib.sha256(f"{purpose}:{seed}".encode()).digest()[:4], "big")

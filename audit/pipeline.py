@@ -1,0 +1,135 @@
+"""An audit from faces to report, in stages that are done once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attacks.base import ATTACKS, make_settings
+from audit.assemble import Assembly, now
+from audit.attempts import CONTROLS, Attempted, Attempts
+from audit.config import AuditConfig, effective_yaml
+from audit.models import prepare_models
+from audit.people import People, gather_people, seed_for
+from audit.run_folder import RunFolder, full_disk_as_error, stage_key
+from audit.samples import choose_rows, draw_samples
+from audit.verdict import NOTES, decide
+from audit.watch import Watch
+from biometrics.backbones.base import BACKBONES
+from reports.exports import write_csv
+from reports.html import render_report
+from reports.results import RESULTS_NAME, AttackResult, Results, load_results, save_results
+
+QUICK_EPOCHS = 0.5
+"""A quick run trains for this share of the configured epochs."""
+
+
+def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
+    """Run an audit, or what is missing of it.
+
+    Args:
+        config: the effective configuration.
+        out: the run's folder; an earlier run with the same settings continues there.
+        watch: shows progress.
+
+    Returns:
+        The path of ``results.json``; ``report.html`` and the other formats lie beside it.
+
+    Raises:
+        FaceleakError: anything that a user can cause, in one line.
+    """
+    _check_names(config)
+    with RunFolder(out) as run:
+        run.write("audit.yaml", effective_yaml(config))
+        people = gather_people(config, run, watch)
+        models = prepare_models(config, people, run, watch)
+        tries = Attempts(run, people, models, watch)
+        seed = seed_for("attack", config.seed)
+        made = [tries.attempt(name, settings, seed=seed) for name, settings in _attacks(config)]
+        keys = [key for attempted in made for key in attempted.keys]
+        settings = config.model_dump(mode="json", exclude={"weights", "faces"})
+        pairs = str(config.faces.pairs)
+        key = stage_key("results", {"keys": keys, "settings": settings, "pairs": pairs})
+        path = run.path / RESULTS_NAME
+        if run.manifest_before.get("results") != key or not path.is_file():
+            with watch.task("work out the rates and their intervals"), full_disk_as_error(out):
+                assembly = Assembly(config, people, models)
+                save_results(_results(config, assembly, made, run), path)
+        run.finish(key)
+        with watch.task("write the report"), full_disk_as_error(out):
+            _render(config, run.path)
+    return path
+
+
+def _check_names(config: AuditConfig) -> None:
+    """Find misspelt names before hours of work, not after."""
+    for name in (config.target, *config.judges):
+        BACKBONES.get(name)
+    for attack in config.attacks:
+        make_settings(attack.name, attack.settings)
+
+
+def _attacks(config: AuditConfig) -> list[tuple[str, dict[str, Any]]]:
+    """The configured attacks, then the controls that were not configured themselves."""
+    chosen = {a.name: _shortened(a.name, a.settings, config.quick) for a in config.attacks}
+    return list(({**chosen, **{c: {} for c in CONTROLS if c not in chosen}}).items())
+
+
+def _shortened(name: str, settings: dict[str, Any], quick: bool) -> dict[str, Any]:
+    if not quick:
+        return settings
+    full = make_settings(name, settings).model_dump()
+    epochs = {k: max(1, round(v * QUICK_EPOCHS)) for k, v in full.items() if k.endswith("epochs")}
+    return {**settings, **epochs}
+
+
+def _results(
+    config: AuditConfig, assembly: Assembly, made: Sequence[Attempted], run: RunFolder
+) -> Results:
+    people, models = assembly.people, assembly.models
+    nearest = next(a for a in made if a.name == "control:nearest")
+    rows = [assembly.attack(a, None if a.control else nearest, _note(a, people)) for a in made]
+    verdict = decide(rows, models.target, people.summary.leaked.subjects)
+    real = [a for a in made if not a.control]
+    chosen = choose_rows(assembly.subjects, config.output.samples, config.seed)
+    return Results(
+        title=config.title,
+        created=now(),
+        headline=verdict.headline,
+        grade=verdict.grade,
+        grade_reason=verdict.grade_reason,
+        verdict=verdict.sentence,
+        quick=config.quick,
+        target=models.target,
+        provenance=assembly.provenance(),
+        faces=people.summary,
+        backbones=assembly.backbones(),
+        judges_missing=models.missing,
+        attacks=rows,
+        histograms=assembly.histograms(made),
+        det=assembly.det(),
+        curves={a.name: a.curves for a in real if a.curves},
+        samples=draw_samples(assembly, real, chosen, run),
+        notes=_notes(people, rows),
+    )
+
+
+def _note(attempted: Attempted, people: People) -> str:
+    draws = not attempted.control and people.generated
+    return "shares the appearance model that generated the people" if draws else ""
+
+
+def _notes(people: People, rows: Sequence[AttackResult]) -> list[str]:
+    names = ["generated", "shared"] if people.generated else []
+    return [NOTES[name] for name in (*names, "meaning", "interval")]
+
+
+def _render(config: AuditConfig, run: Path) -> None:
+    if "html" in config.output.formats:
+        render_report(run, reveal=config.output.reveal)
+    if "csv" in config.output.formats:
+        write_csv(load_results(run), run / "results.csv")
+
+
+__all__ = ["ATTACKS", "run_audit"]

@@ -1,0 +1,96 @@
+"""Who is attacker, who sets the thresholds, whose templates leaked.
+
+The split goes by subject, by a keyed hash of the name: it does not depend on the order of files or
+on who else is in the folder (DESIGN rule: 64 / 16 / 20).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biometrics.errors import InputError
+
+Role = Literal["attacker", "threshold", "leaked", "capped"]
+
+ATTACKER_SHARE, THRESHOLD_SHARE = 0.64, 0.16
+THRESHOLD_SHARE_OF_ATTACKER_FOLDER = 0.2
+QUICK_SHARE = 0.25
+MAX_PICTURES = 10
+"""Of one subject in the threshold and leaked sets: one man holds most pairs of LFW otherwise."""
+
+MIN_ATTACKER_FACES = 20
+
+
+def unit_hash(name: str, *, purpose: str, seed: int) -> float:
+    """A number in [0, 1) that depends on the name, the purpose and the seed alone."""
+    digest = hashlib.blake2b(name.encode(), key=f"{purpose}:{seed}".encode(), digest_size=8)
+    return int.from_bytes(digest.digest(), "big") / 2**64
+
+
+def role_of(name: str, *, seed: int) -> Role:
+    """The role of a subject when one folder is split."""
+    position = unit_hash(name, purpose="split", seed=seed)
+    if position < ATTACKER_SHARE:
+        return "attacker"
+    return "threshold" if position < ATTACKER_SHARE + THRESHOLD_SHARE else "leaked"
+
+
+def attacker_folder_role(name: str, *, seed: int) -> Role:
+    """The role of a subject of the attacker's own folder, where there are two folders."""
+    position = unit_hash(name, purpose="split", seed=seed)
+    return "threshold" if position < THRESHOLD_SHARE_OF_ATTACKER_FOLDER else "attacker"
+
+
+def quick_subjects(names: Iterable[str], *, seed: int) -> frozenset[str]:
+    """The quarter of the subjects that a quick run uses."""
+    return frozenset(n for n in names if unit_hash(n, purpose="quick", seed=seed) < QUICK_SHARE)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of a FaceSet by role, each int [·] in the order of the set; ``capped`` rows are left out
+    because their subject has more than ten pictures."""
+
+    attacker: NDArray[np.intp]
+    threshold: NDArray[np.intp]
+    leaked: NDArray[np.intp]
+    capped: NDArray[np.intp]
+
+
+def split_rows(subjects: Iterable[str], roles: dict[str, Role]) -> Split:
+    """Rows by role, at most ten of a subject in the threshold and leaked sets.
+
+    Raises:
+        InputError: where a set is too small to audit anything.
+    """
+    rows: dict[str, list[int]] = {"attacker": [], "threshold": [], "leaked": [], "capped": []}
+    seen: dict[str, int] = defaultdict(int)
+    names = list(subjects)
+    for row, name in enumerate(names):
+        seen[name] += 1
+        role = roles[name]
+        capped = role != "attacker" and seen[name] > MAX_PICTURES
+        rows["capped" if capped else role].append(row)
+    split = Split(**{role: np.array(found, dtype=np.intp) for role, found in rows.items()})
+    _check(split, names)
+    return split
+
+
+def _check(split: Split, names: list[str]) -> None:
+    people = {
+        role: len({names[i] for i in getattr(split, role)})
+        for role in ("attacker", "threshold", "leaked")
+    }
+    if len(split.attacker) < MIN_ATTACKER_FACES or people["threshold"] < 2 or people["leaked"] < 2:
+        raise InputError(
+            f"too few people: {len(set(names))} subjects gave {len(split.attacker)} attacker faces, "
+            f"{people['threshold']} threshold and {people['leaked']} leaked subjects; needed are "
+            f"{MIN_ATTACKER_FACES} faces, 2 and 2 subjects"
+        )

@@ -1,0 +1,71 @@
+"""People who do not exist, sampled from the appearance model that ships."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from biometrics.errors import WeightsError
+from biometrics.faces.appearance import AppearanceModel
+from biometrics.faces.faceset import FaceSet
+from biometrics.faces.geometry import CROP_SIZE
+from biometrics.faces.resize import to_canonical
+from biometrics.progress import Advance, silent
+
+BATCH = 64
+SHIPPED_MODEL = "appearance-lfw.safetensors"
+
+
+def shipped_model_path() -> Path:
+    """Where the appearance model that ships lies.
+
+    Raises:
+        WeightsError: the installation lacks it.
+    """
+    path = Path(str(files("biometrics.faces").joinpath("assets", SHIPPED_MODEL)))
+    if not path.is_file():
+        raise WeightsError(f"this installation lacks {SHIPPED_MODEL}; install faceleak again")
+    return path
+
+
+def generate_faces(
+    people: int,
+    pictures: int,
+    seed: int,
+    *,
+    model: AppearanceModel | None = None,
+    advance: Advance = silent,
+) -> FaceSet:
+    """Sample people with several pictures each; subjects are named ``person-00001`` and so on.
+
+    Args:
+        people, pictures: how many, and pictures of each.
+        seed: the same seed gives the same people.
+        model: the one that ships where None.
+        advance: told about every picture.
+    """
+    model = model or AppearanceModel.load(shipped_model_path())
+    sampled = model.sample(people, pictures, seed)
+    crops = np.empty((len(sampled.person), CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
+    landmarks = np.empty((len(sampled.person), 68, 2), dtype=np.float32)
+    for start in range(0, len(crops), BATCH):
+        batch = torch.from_numpy(sampled.coefficients[start : start + BATCH])
+        rows = slice(start, start + len(batch))
+        with torch.inference_mode():
+            decoded = model.decode(batch)
+            made = model.compose(decoded.textures, decoded.landmarks)
+        crops[rows] = to_canonical(made.numpy())
+        landmarks[rows] = decoded.landmarks.numpy()
+        advance(len(batch))
+    return FaceSet(crops, landmarks, _table(sampled.person, pictures))
+
+
+def _table(person: NDArray[np.int64], pictures: int) -> pd.DataFrame:
+    names = [f"person-{number + 1:05d}" for number in person]
+    ids = [f"{name}/{name}_{1 + row % pictures:04d}" for row, name in enumerate(names)]
+    return pd.DataFrame({"face_id": ids, "subject_id": names})

@@ -1,0 +1,173 @@
+"""What a backbone (a face-recognition model) is to the rest of faceleak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from biometrics.faces.geometry import (
+    CANONICAL_POINTS,
+    CROP_SIZE,
+    fit_similarity,
+    invert_affine,
+)
+from biometrics.registry import Registry
+
+Similarity = Literal["cosine", "l2"]
+"""How two templates are compared: the cosine, or minus the Euclidean distance."""
+
+Crop = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Affine [2, 3] from canonical-crop pixels to a backbone's input pixels."""
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """The record that belongs to a backbone's weights. Nothing in it has a default that could be
+    silently wrong.
+
+    Attributes:
+        name: the name under which it is registered.
+        dim: length D of a template.
+        input_size: (height, width) of the network's own input in pixels.
+        crop: affine [2, 3] as nested tuples, from canonical-crop pixels to input pixels.
+        similarity: how templates are compared.
+        licence: terms of the weights, in words.
+        origin: where the weights come from.
+        sha256: of the weight file, or None where there is none (fitted models).
+        differentiable: whether gradients reach the crop.
+        may_be_unseen_judge: False for controls whose acceptance says nothing (eigenfaces, lbp).
+        customary_threshold: the similarity at which its users accept, or None.
+    """
+
+    name: str
+    dim: int
+    input_size: tuple[int, int]
+    crop: Crop
+    similarity: Similarity
+    licence: str
+    origin: str
+    sha256: str | None
+    differentiable: bool
+    may_be_unseen_judge: bool
+    customary_threshold: float | None
+
+    def of_user_file(self, path: Path, sha256: str) -> BackboneSpec:
+        """This record for a weight file of the user's own: same network, other origin and terms.
+
+        The customary threshold belongs to the published weights, so it goes.
+        """
+        return replace(
+            self,
+            sha256=sha256,
+            licence="not known",
+            origin=f"a file of the user's own, {path.name}",
+            customary_threshold=None,
+        )
+
+
+class Backbone(nn.Module):
+    """A frozen face-recognition model with its record.
+
+    Subclasses set ``spec`` and write :meth:`embed_input`; colour order, value range and
+    normalisation live there and nowhere else.
+
+    Convention: ``forward`` takes canonical crops [N, 3, 224, 224], RGB, float in [0, 1], and gives
+    templates [N, D]. Values in [0, 255] or BGR order give templates that look valid and match
+    nobody; ``tests/biometrics/backbones/test_contract.py`` pins the convention.
+    """
+
+    spec: BackboneSpec
+    grid: Tensor
+
+    def __init__(self, spec: BackboneSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        grid = input_grid(spec.crop, spec.input_size)
+        self.register_buffer("grid", grid, persistent=False)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Templates [N, D] of canonical crops [N, 3, 224, 224], RGB in [0, 1]; differentiable
+        where the record says so."""
+        return self.embed_input(self.to_input(crops))
+
+    def to_input(self, crops: Tensor) -> Tensor:
+        """The network's own input [N, 3, H, W], RGB in [0, 1], cut from canonical crops."""
+        if crops.shape[1:] != (3, CROP_SIZE, CROP_SIZE):
+            raise ValueError(f"expected crops [N, 3, 224, 224], got {list(crops.shape)}")
+        grid = self.grid.to(crops.dtype).expand(len(crops), -1, -1, -1)
+        return F.grid_sample(crops, grid, padding_mode="zeros", align_corners=True)
+
+    def embed_input(self, inputs: Tensor) -> Tensor:
+        """Templates [N, D] of the network's own input [N, 3, H, W], RGB in [0, 1]."""
+        raise NotImplementedError
+
+
+def crop_to_points(points: NDArray[np.floating]) -> Crop:
+    """The crop of a backbone whose makers bring eye centres, nose tip and mouth corners to
+    ``points`` [5, 2] of its input (pixel centres at whole numbers)."""
+    (a, b, c), (d, e, f) = fit_similarity(CANONICAL_POINTS, points).tolist()
+    return ((a, b, c), (d, e, f))
+
+
+def input_grid(crop: Crop, size: tuple[int, int]) -> Tensor:
+    """Sampling grid [1, H, W, 2] for ``grid_sample`` with ``align_corners=True``.
+
+    ``crop`` maps canonical pixels to input pixels; the grid is its inverse in [-1, 1].
+    """
+    height, width = size
+    inverse = invert_affine(np.asarray(crop))
+    ys, xs = np.mgrid[:height, :width].astype(np.float64)
+    points = np.stack([xs, ys], axis=-1) @ inverse[:, :2].T + inverse[:, 2]
+    return torch.from_numpy(points / ((CROP_SIZE - 1) / 2) - 1).float()[None]
+
+
+class BackboneFactory(Protocol):
+    """What is registered: makes a ready backbone (eval mode, no parameter requires a gradient).
+
+    ``weights`` maps backbone names to the paths that the user gave. A factory whose weights are not
+    at hand raises WeightsError saying what is missing and how to provide it.
+    """
+
+    def __call__(self, weights: Mapping[str, str]) -> Backbone:
+        """A new backbone from these weights."""
+        ...
+
+
+@runtime_checkable
+class Fittable(Protocol):
+    """A factory whose weights an audit fits itself, on the attacker's subjects.
+
+    ``fit`` takes crops uint8 [N, 224, 224, 3] RGB and writes the weight file to ``path``, which is
+    afterwards given to the factory as ``weights[name]``.
+    """
+
+    def fit(self, crops: NDArray[np.uint8], path: Path) -> None:
+        """Fit on ``crops`` and write ``path``."""
+        ...
+
+
+BACKBONES: Registry[BackboneFactory] = Registry(
+    "backbone", group="faceleak.backbones", builtin="biometrics.backbones"
+)
+register_backbone = BACKBONES.register
+
+
+def load_backbone(name: str, weights: Mapping[str, str] | None = None) -> Backbone:
+    """A registered backbone, ready for use: eval mode, frozen, channels last.
+
+    Raises:
+        UnknownNameError: no such backbone.
+        WeightsError: its weights are absent, damaged or of the wrong shape.
+    """
+    backbone = BACKBONES.get(name)(weights or {}).eval().requires_grad_(False)
+    # torch's annotations lack this overload
+    backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return backbone

@@ -1,0 +1,225 @@
+"""MobileFaceNet: a small network that makes an unseen judge for attacks on a larger one.
+
+Architecture: S. Chen, Y. Liu, X. Gao, Z. Han, "MobileFaceNets: Efficient CNNs for Accurate
+Real-Time Face Verification on Mobile Devices", 2018, table 1, for inputs of 112x96. The module
+names are those of the public checkpoint (Xiaoccer/MobileFaceNet_Pytorch, trained on
+CASIA-WebFace), so that it loads strictly; afterwards batch normalisation is folded into the
+convolutions.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from biometrics.backbones.base import Backbone, BackboneSpec, crop_to_points, register_backbone
+from biometrics.backbones.weight_file import read_weight_file
+from biometrics.errors import WeightsError
+
+NAME = "mobilefacenet"
+VARIABLE = "FACELEAK_MOBILEFACENET"
+STATE_KEY = "net_state_dict"
+SHA256 = "e839247cdbdfc023fb7cadeaf53a4549d50c8fc24ad154c02e35920ea8910d99"
+
+INPUT_POINTS = np.array(
+    [
+        (30.2946, 51.6963),
+        (65.5318, 51.5014),
+        (48.0252, 71.7366),
+        (33.5493, 92.3655),
+        (62.7299, 92.2041),
+    ]
+)
+"""Eye centres, nose tip and mouth corners in the 112x96 input on which it was trained."""
+
+STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
+"""(expansion t, channels c, repeats n, first stride s) of the bottleneck stages, table 1."""
+
+SPEC = BackboneSpec(
+    name=NAME,
+    dim=128,
+    input_size=(112, 96),
+    crop=crop_to_points(INPUT_POINTS),
+    similarity="cosine",
+    licence="weights: terms not stated, trained on CASIA-WebFace (research use)",
+    origin="github.com/Xiaoccer/MobileFaceNet_Pytorch",
+    sha256=SHA256,
+    differentiable=True,
+    may_be_unseen_judge=True,
+    customary_threshold=None,
+)
+
+
+class ConvUnit(nn.Module):
+    """Convolution, batch normalisation and, except in linear units, PReLU."""
+
+    def __init__(
+        self,
+        channels: int,
+        filters: int,
+        kernel: int | tuple[int, int],
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        groups: int = 1,
+        linear: bool = False,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, filters, kernel, stride, padding, groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(filters)
+        self.prelu = nn.Identity() if linear else nn.PReLU(filters)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, channels, H, W] to [N, filters, H', W']."""
+        y: Tensor = self.prelu(self.bn(self.conv(x)))
+        return y
+
+
+class Bottleneck(nn.Module):
+    """Widen by 1x1, filter depthwise by 3x3, narrow linearly by 1x1; residual where sizes agree."""
+
+    def __init__(self, channels: int, filters: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = channels * expansion
+        self.residual = stride == 1 and channels == filters
+        self.conv = nn.Sequential(
+            nn.Conv2d(channels, wide, 1, bias=False),
+            nn.BatchNorm2d(wide),
+            nn.PReLU(wide),
+            nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False),
+            nn.BatchNorm2d(wide),
+            nn.PReLU(wide),
+            nn.Conv2d(wide, filters, 1, bias=False),
+            nn.BatchNorm2d(filters),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, channels, H, W] to [N, filters, H / stride, W / stride]."""
+        y: Tensor = self.conv(x)
+        return x + y if self.residual else y
+
+
+class MobileFaceNet(Backbone):
+    """The network; templates come without unit length, as its makers leave them."""
+
+    def __init__(self, spec: BackboneSpec = SPEC) -> None:
+        super().__init__(spec)
+        self.conv1 = ConvUnit(3, 64, 3, stride=2, padding=1)
+        self.dw_conv1 = ConvUnit(64, 64, 3, padding=1, groups=64)
+        self.blocks = nn.Sequential(*bottlenecks(64))
+        self.conv2 = ConvUnit(128, 512, 1)
+        self.linear7 = ConvUnit(512, 512, (7, 6), groups=512, linear=True)
+        self.linear1 = ConvUnit(512, spec.dim, 1, linear=True)
+
+    def embed_input(self, inputs: Tensor) -> Tensor:
+        """Templates [N, 128] of aligned faces [N, 3, 112, 96], RGB in [0, 1]."""
+        x = (inputs * 255.0 - 127.5) / 128.0
+        x = self.blocks(self.dw_conv1(self.conv1(x)))
+        x = self.linear1(self.linear7(self.conv2(x)))
+        templates: Tensor = x.flatten(1)
+        return templates  # [N, 128, 1, 1] -> [N, 128]
+
+
+def bottlenecks(channels: int) -> list[Bottleneck]:
+    """The 15 bottlenecks of :data:`STAGES`; only the first of a stage has its stride."""
+    blocks: list[Bottleneck] = []
+    for expansion, filters, repeats, stride in STAGES:
+        for repeat in range(repeats):
+            blocks.append(Bottleneck(channels, filters, 1 if repeat else stride, expansion))
+            channels = filters
+    return blocks
+
+
+def fold_batch_norm(module: nn.Module) -> None:
+    """Fold every batch normalisation into the convolution in front of it, in place (eval mode)."""
+    for (_, first), (name, second) in pairwise(list(module.named_children())):
+        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+            fused = fuse_conv_bn_eval(first, second)
+            first.weight, first.bias = fused.weight, fused.bias
+            setattr(module, name, nn.Identity())
+    for child in module.children():
+        fold_batch_norm(child)
+
+
+def load_mobilefacenet(path: Path) -> MobileFaceNet:
+    """The network with the weights of a checkpoint ``{"net_state_dict": {...}}``.
+
+    Nothing in the file is executed: only tensors and plain containers are unpickled.
+
+    Raises:
+        WeightsError: one line with the path, where the file is not usable.
+    """
+    data, digest = read_weight_file(path)
+    state = read_state(data, path)
+    network = MobileFaceNet(SPEC if digest == SHA256 else SPEC.of_user_file(path, digest))
+    if problem := state_problem(network.state_dict(), state):
+        raise WeightsError(f"{path} does not fit MobileFaceNet: {problem}")
+    network.load_state_dict(state)
+    network.eval()
+    fold_batch_norm(network)
+    return network
+
+
+def read_state(data: bytes, path: Path) -> Mapping[str, Tensor]:
+    """The tensors under ``net_state_dict`` of a checkpoint; ``path`` is for messages.
+
+    Raises:
+        WeightsError: where this is no checkpoint, or it holds anything but tensors.
+    """
+    try:
+        checkpoint: Any = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # hostile bytes make the restricted unpickler raise anything
+        raise WeightsError(
+            f"{path} is no PyTorch checkpoint of plain tensors ({type(error).__name__}); "
+            f"expected {{'{STATE_KEY}': tensors}}"
+        ) from error
+    state = checkpoint.get(STATE_KEY) if isinstance(checkpoint, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(f"{path} has no tensors under '{STATE_KEY}'")
+    return state
+
+
+def state_problem(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> str:
+    """What is missing, superfluous, of another shape or not finite; empty where all fits."""
+    shared = sorted(set(expected) & set(got))
+    faults = {
+        "missing": sorted(set(expected) - set(got)),
+        "unknown": sorted(map(str, set(got) - set(expected))),
+        "wrong shape": [
+            f"{key} {list(got[key].shape)} for {list(expected[key].shape)}"
+            for key in shared
+            if got[key].shape != expected[key].shape
+        ],
+        "not plain finite numbers": [key for key in shared if not _is_plain(got[key])],
+    }
+    return "; ".join(f"{fault}: {_short(keys)}" for fault, keys in faults.items() if keys)
+
+
+def _is_plain(values: Tensor) -> bool:
+    plain = values.layout == torch.strided and not (values.is_complex() or values.is_quantized)
+    return plain and bool(torch.isfinite(values).all())
+
+
+def _short(keys: list[str], limit: int = 3) -> str:
+    more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
+    return ", ".join(keys[:limit]) + more
+
+
+@register_backbone(NAME)
+def mobilefacenet_backbone(weights: Mapping[str, str]) -> Backbone:
+    """MobileFaceNet from ``weights["mobilefacenet"]`` or ``FACELEAK_MOBILEFACENET``."""
+    path = weights.get(NAME) or os.environ.get(VARIABLE)
+    if not path:
+        raise WeightsError(
+            f"weights {NAME} missing: give the checkpoint as weights.{NAME} or in {VARIABLE}"
+        )
+    return load_mobilefacenet(Path(path))

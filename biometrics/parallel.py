@@ -1,0 +1,38 @@
+"""A process pool for work that dlib does one picture at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+SMALL = 64
+"""Up to this many items the processes would take longer to start than the work."""
+
+CHUNK = 16
+
+
+def default_workers() -> int:
+    """As many as the processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ordered_map(
+    function: Callable[[Item], Result], items: Sequence[Item], *, workers: int | None = None
+) -> Iterator[Result]:
+    """``map`` over processes, results in the order of the items.
+
+    Processes are spawned, not forked: a fork of a process in which torch runs threads can hang.
+    ``function`` must be importable (a top-level function or a partial of one).
+    """
+    count = default_workers() if workers is None else workers
+    if count <= 1 or len(items) <= SMALL:
+        yield from map(function, items)
+        return
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(function, items, chunksize=CHUNK)

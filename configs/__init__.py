@@ -1,0 +1,1 @@
+"""Audits that ship with faceleak; ``audit.config`` finds them by name."""

@@ -1,0 +1,101 @@
+"""The parts of results.json beside the attacks: stress, protections, comparison, store, findings.
+
+Complete from the first schema version, empty until a run fills them.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from reports.schema import ByFmr, Estimate, Grade, Model, Severity
+
+
+class StressResult(Model):
+    """Success of an attack under one perturbation."""
+
+    perturbation: str
+    strength: float | None = None
+    attack: str
+    backbone: str
+    judge: str
+    type1: ByFmr = Field(default_factory=dict)
+    type2: ByFmr = Field(default_factory=dict)
+    difference: ByFmr = Field(default_factory=dict)  # paired, against the unperturbed attack
+    note: str = ""
+
+
+class ProtectionResult(Model):
+    """The same attack again on protected templates."""
+
+    scheme: str
+    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    key_known: bool
+    attack: str
+    backbone: str
+    judge: str
+    type1: ByFmr = Field(default_factory=dict)
+    type2: ByFmr = Field(default_factory=dict)
+    tmr: ByFmr = Field(default_factory=dict)  # what the protection costs in recognition
+    note: str = ""
+
+
+class CompareRow(Model):
+    """One backbone (or run) in a comparison."""
+
+    name: str
+    run: str = ""
+    sar: ByFmr = Field(default_factory=dict)
+    tmr: ByFmr = Field(default_factory=dict)
+    grade: Grade = "not graded"
+
+
+class CompareDifference(Model):
+    """Paired difference of two rows, ``left`` minus ``right``."""
+
+    left: str
+    right: str
+    sar: ByFmr = Field(default_factory=dict)
+
+
+class CompareResult(Model):
+    """Several backbones or runs, side by side."""
+
+    judge: str = ""
+    rows: list[CompareRow] = Field(default_factory=list)
+    differences: list[CompareDifference] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+
+
+class StoreSummary(Model):
+    """What is known of a leaked store without its vectors or names."""
+
+    name: str
+    kind: str
+    sha256: str = ""
+    n_templates: NonNegativeInt = 0
+    n_subjects: NonNegativeInt | None = None
+    dim: PositiveInt | None = None
+    backbone: str = ""
+    normalised: bool | None = None
+    problems: list[str] = Field(default_factory=list)
+
+
+class Finding(Model):
+    """One thing that somebody should act upon."""
+
+    id: str
+    severity: Severity
+    title: str
+    evidence: dict[str, Estimate] = Field(default_factory=dict)
+    clauses: list[str] = Field(default_factory=list)
+    recommendation: str = ""
+
+
+class GateResult(Model):
+    """One limit that the user set, and whether it held."""
+
+    name: str
+    rule: str
+    limit: float
+    value: Estimate
+    passed: bool | None = None  # null: not measured, so not decided

@@ -1,0 +1,112 @@
+"""What the top of the report says in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reports.charts import display_fmr
+from reports.results import AttackResult, Estimate, Measured, Results
+from reports.words import count, interval, main, one_in
+
+MEANING = (
+    "A success rate counts reconstructions that were accepted by this matcher, at this FMR, from "
+    "an injected picture, with no liveness check. It says nothing about a camera at a door."
+)
+_MEASURES = {
+    "type1": "compared with the very picture whose template leaked",
+    "type2": "compared with other pictures of the same person",
+}
+_CONTROLS = {
+    "control:mean": "An average face",
+    "control:nearest": "Most similar face the attacker has",
+    "control:random": "Another person's face",
+    "control:shuffled": "The attack on wrong templates",
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One line of the scale beside the headline; low and width place its interval, in percent."""
+
+    label: str
+    role: str  # attack, control or photograph
+    text: str
+    value: float | None = None
+    low: float | None = None
+    width: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Top:
+    """The headline as the page prints it; ``number`` is empty where there is none."""
+
+    number: str
+    detail: str
+    sentence: str
+    missing: str
+    marks: list[Mark]
+    scale: str
+
+
+def top_of(results: Results) -> Top:
+    """The headline, or why there is none, and the scale that gives it a meaning."""
+    head = results.headline
+    marks, scale = _scale(results)
+    if head is None:
+        return Top(
+            "", "", "", "There is no headline: no judge that counts as unseen.", marks, scale
+        )
+    if not isinstance(head.sar, Measured):
+        return Top("", "", "", f"Not measured: {head.sar.not_measured}", marks, scale)
+    spread = interval(head.sar)
+    detail = f"95 % interval {spread}" if spread else "no interval"
+    sentence = (
+        f"of the faces rebuilt by {head.attack} were accepted as the right person by {head.judge}, "
+        f"a recognition model that took no part in the attack, at a threshold where "
+        f"{one_in(head.fmr)} is accepted too; {_MEASURES[head.measure]}."
+    )
+    return Top(
+        main(head.sar, "rate"), f"{detail} · n = {count(head.sar.n)}", sentence, "", marks, scale
+    )
+
+
+def _scale(results: Results) -> tuple[list[Mark], str]:
+    head, fmr = results.headline, display_fmr(results)
+    judge = head.judge if head else results.target
+    rows = [a for a in results.attacks if judge in a.judges]
+    if fmr is None or not rows:
+        return [], ""
+    measure = head.measure if head else "type1"
+    marks = list(_marks(rows, judge, measure, fmr, first=head.attack if head else ""))
+    place = f"Accepted by {judge} at FMR {100 * float(fmr):g} %"
+    return marks, place if head else f"{place}: the attacked model itself, not an unseen judge"
+
+
+def _marks(
+    rows: list[AttackResult], judge: str, measure: str, fmr: str, *, first: str
+) -> Iterator[Mark]:
+    for row in sorted(rows, key=lambda a: (a.control, a.attack != first)):
+        value = getattr(row.judges[judge], measure).get(fmr)
+        label = _CONTROLS.get(row.attack, row.attack)
+        yield _mark(label, "control" if row.control else "attack", value)
+    chosen = next((row for row in rows if row.attack == first), rows[0])
+    reference = chosen.judges[judge].type2_reference.get(fmr)
+    yield _mark("A real photograph", "photograph", reference)
+
+
+def _mark(label: str, role: str, value: Estimate | None) -> Mark:
+    if not isinstance(value, Measured):
+        why = "not part of this run" if value is None else value.not_measured
+        return Mark(label, role, "not measured", why=why)
+    low = value.value if value.low is None else value.low
+    high = value.value if value.high is None else value.high
+    return Mark(
+        label,
+        role,
+        main(value, "rate"),
+        value=round(100 * value.value, 2),
+        low=round(100 * low, 2),
+        width=round(100 * (high - low), 2),
+    )

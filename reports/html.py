@@ -1,0 +1,99 @@
+"""report.html: one self-contained page, rendered from a run's results.json and its pictures.
+
+No script, no link to anything outside the file (a Content-Security-Policy says so to the browser),
+every text escaped. Nothing is measured here.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports import charts, tables
+from reports.files import write_private
+from reports.gallery import build_gallery
+from reports.headline import MEANING, top_of
+from reports.more_tables import extension_tables
+from reports.results import RESULTS_NAME, Finding, Results, load_results
+from reports.words import Cell, Table, fmr_label
+
+REPORT_NAME = "report.html"
+_TEMPLATE = "report.html.j2"
+_STYLE = "style.css"
+
+
+def render_report(run: Path, *, reveal: bool = False) -> Path:
+    """Write ``run/report.html`` (0600, in one step) and return its path.
+
+    Pictures of people are blurred unless ``reveal`` is set or the results say that the people are
+    generated. Raises ResultsError where results.json cannot be read, OSError where the page cannot
+    be written.
+    """
+    results = load_results(run / RESULTS_NAME)
+    target = run / REPORT_NAME
+    write_private(target, render_page(results, run, reveal=reveal).encode())
+    return target
+
+
+def render_page(results: Results, run: Path, *, reveal: bool = False) -> str:
+    """The page as text; ``run`` is where the relative paths of the pictures start."""
+    template = _environment().get_template(_TEMPLATE)
+    return template.render(_context(results, run, reveal=reveal))
+
+
+def _environment() -> Environment:
+    # By extension, autoescaping would miss a name that ends in .j2.
+    return Environment(
+        loader=FunctionLoader(_read),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _read(name: str) -> str:
+    return files("templates").joinpath(name).read_text(encoding="utf-8")
+
+
+def _context(results: Results, run: Path, *, reveal: bool) -> dict[str, Any]:
+    gallery = build_gallery(results, run, reveal=reveal)
+    faces = results.faces
+    return {
+        "results": results,
+        "style": Markup(_read(_STYLE)),
+        "created": results.created[:16].replace("T", " "),
+        "top": top_of(results),
+        "meaning": MEANING,
+        "findings": [_finding(finding) for finding in results.findings],
+        "sar_tables": [tables.sar_table(results, judge) for judge in tables.judges_of(results)],
+        "sar_charts": list(charts.sar_charts(results)),
+        "attempts": tables.attempts_table(results),
+        "gallery": gallery,
+        "sample_fmr": ", ".join(fmr_label(key) for key in gallery.fmrs),
+        "histograms": list(charts.histogram_charts(results)),
+        "det": list(charts.det_charts(results)),
+        "landmarks": list(charts.landmark_charts(results)),
+        "training": list(charts.training_charts(results)),
+        "ranks": tables.rank_table(results),
+        "images": tables.image_table(results),
+        "backbones": tables.backbone_table(results),
+        "accuracy": tables.accuracy_table(results),
+        "faces_tables": []
+        if faces is None
+        else [tables.split_table(faces), tables.faces_table(faces)],
+        "face_notes": [] if faces is None else faces.notes,
+        "extensions": extension_tables(results),
+        "provenance": tables.provenance_table(results),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    evidence = Table("", ("Evidence", "Value"))
+    for name, value in finding.evidence.items():
+        evidence.rows.append([Cell(name), evidence.estimate(value, "number")])
+    return {"finding": finding, "evidence": evidence}

@@ -1,0 +1,111 @@
+"""Tables of what an audit fills only when asked: stress, protection, comparison, store, gates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reports.results import Estimate, Results
+from reports.tables import fmr_keys
+from reports.words import DASH, MINUS, Cell, Kind, Table, count, fmr_label, number
+
+
+def extension_tables(results: Results) -> list[Table]:
+    """Those tables that have rows."""
+    tables = (
+        _store(results),
+        _gates(results),
+        _stress(results),
+        _protections(results),
+        *_compare(results),
+    )
+    return [table for table in tables if table.rows]
+
+
+def _store(results: Results) -> Table:
+    table = Table("The leaked store", ("", ""))
+    store = results.store
+    if store is not None:
+        people = "unknown" if store.n_subjects is None else count(store.n_subjects)
+        facts = [
+            ("Name", store.name),
+            ("Kind", store.kind),
+            ("Templates", count(store.n_templates)),
+            ("People", people),
+            ("Numbers in a template", "unknown" if store.dim is None else str(store.dim)),
+            ("Model", store.backbone or "unknown"),
+            ("SHA-256", store.sha256 or DASH),
+            *(("Problem", problem) for problem in store.problems),
+        ]
+        table.rows = [[Cell(name), Cell(value)] for name, value in facts]
+    return table
+
+
+def _gates(results: Results) -> Table:
+    table = Table("Gates", ("Gate", "Rule", "Limit", "Value", "Outcome"))
+    outcome = {True: "passed", False: "failed", None: "not decided"}
+    for gate in results.gates:
+        table.rows.append(
+            [
+                Cell(gate.name),
+                Cell(gate.rule),
+                Cell(number(gate.limit)),
+                table.estimate(gate.value, "number"),
+                Cell(outcome[gate.passed], tone="" if gate.passed else "flag"),
+            ]
+        )
+    return table
+
+
+def _stress(results: Results) -> Table:
+    table = Table(
+        "Stress", ("Perturbation", "Attack", "Judge", "FMR", "Type-I", "Type-II", "Change")
+    )
+    for row in results.stress:
+        strength = "" if row.strength is None else f"strength {number(row.strength)}"
+        head = [
+            Cell(row.perturbation, detail=strength or row.note),
+            Cell(row.attack),
+            Cell(row.judge),
+        ]
+        _by_fmr(
+            table,
+            head,
+            ((row.type1, "rate"), (row.type2, "rate"), (row.difference, "margin")),
+        )
+    return table
+
+
+def _protections(results: Results) -> Table:
+    table = Table("Protection", ("Scheme", "Attack", "Judge", "FMR", "Type-I", "Type-II", "TMR"))
+    for row in results.protections:
+        known = "key known to the attacker" if row.key_known else "key secret"
+        head = [Cell(row.scheme, detail=known), Cell(row.attack), Cell(row.judge)]
+        _by_fmr(table, head, ((row.type1, "rate"), (row.type2, "rate"), (row.tmr, "rate")))
+    return table
+
+
+def _compare(results: Results) -> list[Table]:
+    if results.compare is None:
+        return []
+    rows = Table("Comparison", ("Name", "FMR", "SAR", "TMR", "Grade"))
+    for row in results.compare.rows:
+        for key in fmr_keys([*row.sar, *row.tmr]):
+            values = [rows.estimate(row.sar.get(key)), rows.estimate(row.tmr.get(key))]
+            rows.rows.append([Cell(row.name), Cell(fmr_label(key)), *values, Cell(row.grade)])
+    pairs = Table("Differences (paired)", ("First less second", "FMR", "Difference of SAR"))
+    for pair in results.compare.differences:
+        _by_fmr(pairs, [Cell(f"{pair.left} {MINUS} {pair.right}")], ((pair.sar, "margin"),))
+    return [rows, pairs]
+
+
+def _by_fmr(
+    table: Table,
+    head: list[Cell],
+    measures: Sequence[tuple[Mapping[str, Estimate], Kind]],
+) -> None:
+    keys = fmr_keys(key for values, _ in measures for key in values)
+    for key in keys:
+        cells = [table.estimate(values.get(key), kind) for values, kind in measures]
+        table.rows.append([*head, Cell(fmr_label(key)), *cells])
+    if not keys:
+        table.rows.append([*head, Cell(DASH), *(table.estimate(None) for _ in measures)])

@@ -1,0 +1,258 @@
+"""results.json, the one source of truth of a run (schema_version 1).
+
+Every page, table and figure comes from these models alone. Additions need a default; renames and
+removals need a new schema version. A rate is always an ``Estimate``; what was not measured is a
+``NotMeasured`` with its reason and never a 0, a NaN or a missing row.
+
+The parts live in ``schema`` (base, estimate), ``measures`` (backbones, attacks, figures' data) and
+``extensions`` (stress, protections, comparison, store, findings); import all of them from here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
+
+from reports.extensions import (
+    CompareDifference,
+    CompareResult,
+    CompareRow,
+    Finding,
+    GateResult,
+    ProtectionResult,
+    StoreSummary,
+    StressResult,
+)
+from reports.files import write_private
+from reports.measures import (
+    EVERYBODY_FACTOR,
+    N_LANDMARKS,
+    AttackHistogram,
+    AttackResult,
+    BackboneResult,
+    DetCurve,
+    JudgeResult,
+    Landmarks,
+    Sample,
+    ScoreHistogram,
+    Seconds,
+    View2,
+)
+from reports.schema import (
+    NOT_RUN,
+    ByFmr,
+    Estimate,
+    FmrKey,
+    Grade,
+    Measured,
+    Model,
+    NotMeasured,
+    RelativePath,
+    Severity,
+    Threshold,
+    Timestamp,
+    fmr_value,
+)
+
+__all__ = [
+    "EVERYBODY_FACTOR",
+    "NOT_RUN",
+    "N_LANDMARKS",
+    "RESULTS_NAME",
+    "SCHEMA_VERSION",
+    "AttackHistogram",
+    "AttackResult",
+    "BackboneResult",
+    "ByFmr",
+    "CompareDifference",
+    "CompareResult",
+    "CompareRow",
+    "DetCurve",
+    "Estimate",
+    "FacesSummary",
+    "Finding",
+    "FmrKey",
+    "GateResult",
+    "Grade",
+    "Headline",
+    "JudgeResult",
+    "Landmarks",
+    "Measured",
+    "Model",
+    "NotMeasured",
+    "ProtectionResult",
+    "Provenance",
+    "RelativePath",
+    "Results",
+    "ResultsError",
+    "Sample",
+    "ScoreHistogram",
+    "Seconds",
+    "Severity",
+    "SplitCount",
+    "StoreSummary",
+    "StressResult",
+    "Threshold",
+    "Timestamp",
+    "View2",
+    "dump_results",
+    "fmr_value",
+    "load_results",
+    "save_results",
+]
+
+SCHEMA_VERSION: Literal[1] = 1
+RESULTS_NAME = "results.json"
+_MAX_BYTES = 256 * 1024 * 1024
+
+
+class ResultsError(ValueError):
+    """results.json is absent, damaged or of another version; the message is one readable line."""
+
+    exit_code = 2
+
+
+class Headline(Model):
+    """The one number: how often an unseen judge accepts the reconstructions."""
+
+    attack: str
+    judge: str
+    fmr: FmrKey
+    sar: Estimate
+    measure: Literal["type1", "type2"] = "type1"
+
+
+class Provenance(Model):
+    """What is needed to obtain the same numbers again."""
+
+    faceleak: str
+    python: str
+    torch: str | None = None
+    device: str
+    seed: int
+    inputs: dict[str, str] = Field(default_factory=dict)  # name: sha256
+    judges_consulted: list[str] = Field(
+        default_factory=list
+    )  # judges that took part in choosing anything
+    packages: dict[str, str] = Field(default_factory=dict)
+
+
+class SplitCount(Model):
+    """Size of one part of the split by subject."""
+
+    subjects: NonNegativeInt = 0
+    pictures: NonNegativeInt = 0
+
+
+class FacesSummary(Model):
+    """What was found in the folder of faces, and how it was split."""
+
+    n_files: NonNegativeInt = 0
+    n_faces: NonNegativeInt = 0
+    n_subjects: NonNegativeInt = 0
+    skipped: dict[str, NonNegativeInt] = Field(default_factory=dict)  # reason: pictures
+    several_faces: NonNegativeInt = 0  # pictures with more than one face (one was used)
+    attacker: SplitCount = SplitCount()
+    threshold: SplitCount = SplitCount()
+    leaked: SplitCount = SplitCount()
+    capped: NonNegativeInt = 0  # pictures left out by the limit per subject
+    subjects_in_both: NonNegativeInt = 0  # of the attacker's and the leaked folder
+    notes: list[str] = Field(default_factory=list)
+    generated: bool = False  # the people do not exist: pictures are shown unblurred
+
+
+class Results(Model):
+    """The whole document."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    title: str
+    created: Timestamp
+    headline: Headline | None = None
+    grade: Grade = "not graded"
+    grade_reason: str = ""
+    verdict: str = ""
+    quick: bool = False
+    target: str = ""
+    provenance: Provenance
+    faces: FacesSummary | None = None
+    backbones: dict[str, BackboneResult] = Field(default_factory=dict)
+    judges_missing: dict[str, str] = Field(default_factory=dict)  # judge: why it was not measured
+    attacks: list[AttackResult] = Field(default_factory=list)
+    histograms: dict[str, ScoreHistogram] = Field(default_factory=dict)  # by judge
+    det: dict[str, DetCurve] = Field(default_factory=dict)  # by judge
+    curves: dict[str, dict[str, list[float]]] = Field(
+        default_factory=dict
+    )  # by attack, then by name of the curve
+    samples: list[Sample] = Field(default_factory=list)
+    stress: list[StressResult] = Field(default_factory=list)
+    protections: list[ProtectionResult] = Field(default_factory=list)
+    compare: CompareResult | None = None
+    store: StoreSummary | None = None
+    findings: list[Finding] = Field(default_factory=list)
+    gates: list[GateResult] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+
+
+def dump_results(results: Results) -> str:
+    """JSON text: fields in the order of the schema, the keys of dictionaries sorted, no NaN.
+
+    Raises ResultsError where a part was changed after its validation and is no longer valid.
+    """
+    try:
+        checked = Results.model_validate(results.model_dump())
+    except ValidationError as error:
+        raise ResultsError(f"these results do not fit the schema: {_first(error)}") from error
+    return json.dumps(_plain(checked), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def save_results(results: Results, path: Path) -> None:
+    """Write ``results`` to ``path`` in one step, readable by the owner only (0600)."""
+    write_private(path, dump_results(results).encode())
+
+
+def load_results(path: Path) -> Results:
+    """Read a results.json (or the one in a run folder). Raises ResultsError with one line."""
+    file = path / RESULTS_NAME if path.is_dir() else path
+    try:
+        if os.path.getsize(file) > _MAX_BYTES:
+            raise ResultsError(f"{file}: larger than {_MAX_BYTES >> 20} MiB, not a results.json")
+        document = json.loads(file.read_bytes())
+    except OSError as error:
+        raise ResultsError(f"{file}: cannot be read ({error.strerror}); is this a run?") from error
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, ResultsError):
+            raise
+        raise ResultsError(f"{file}: not JSON ({error})") from error
+    _check_version(document, file)
+    try:
+        return Results.model_validate(document)
+    except ValidationError as error:
+        raise ResultsError(f"{file}: {_first(error)}") from error
+
+
+def _check_version(document: Any, file: Path) -> None:
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ResultsError(f"{file}: schema_version is {version!r}, expected {SCHEMA_VERSION}")
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "document"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where}: {first['msg']}{more}"
+
+
+def _plain(value: Any) -> Any:
+    """Models keep their order, dictionaries are sorted, so equal runs give equal text."""
+    if isinstance(value, BaseModel):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        return {key: _plain(value[key]) for key in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,246 @@
+"""The tables of the report, each made from results alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reports.results import (
+    EVERYBODY_FACTOR,
+    AttackResult,
+    FacesSummary,
+    JudgeResult,
+    Results,
+    View2,
+)
+from reports.words import DASH, NBSP, Cell, Table, count, fmr_label, number, percent
+
+_FLAG = (
+    f"Everybody's face: strangers' pictures match this reconstruction more than "
+    f"{EVERYBODY_FACTOR:g} times as often as the FMR allows, so its success rate is flattered."
+)
+_IMAGE_NAMES = {
+    "ssim_crop": "SSIM, whole crop",
+    "ssim_face": "SSIM, inside the face",
+    "psnr_crop": "PSNR, whole crop (dB)",
+    "psnr_face": "PSNR, inside the face (dB)",
+    "lpips_alex": "LPIPS (AlexNet)",
+    "fid": "FID",
+    "kid": "KID",
+}
+
+
+def fmr_keys(keys: Iterable[str]) -> list[str]:
+    """Distinct FMR keys from the laxest to the strictest."""
+    return sorted(set(keys), key=float, reverse=True)
+
+
+def judges_of(results: Results) -> list[str]:
+    """Judges with numbers: unseen ones first, the attacked model last of the others."""
+    unseen: dict[str, bool] = {}
+    for attack in results.attacks:
+        for name, judge in attack.judges.items():
+            unseen[name] = unseen.get(name, False) or judge.unseen
+    return sorted(unseen, key=lambda name: (not unseen[name], name == results.target, name))
+
+
+def sar_table(results: Results, judge: str) -> Table:
+    """Every attack and control at one judge, one line for each FMR."""
+    table = Table(
+        f"Judge {judge}: {_role(results, judge)}",
+        (
+            "Attack",
+            "FMR",
+            "Type-I",
+            "Type-II",
+            "Photograph (Type-II reference)",
+            "Margin over nearest face",
+            "Reconstruction's own FMR",
+            "Type-I if a face need not be found",
+        ),
+    )
+    for attack in results.attacks:
+        if judge in attack.judges:
+            _sar_rows(table, attack, attack.judges[judge])
+    return table
+
+
+def _role(results: Results, judge: str) -> str:
+    rows = [a for a in results.attacks if judge in a.judges and not a.control]
+    if rows and all(row.judges[judge].unseen for row in rows):
+        return "unseen, it took no part in any attack"
+    if judge == results.target:
+        return "the attacked model itself"
+    return "does not count as unseen"
+
+
+def _sar_rows(table: Table, attack: AttackResult, judge: JudgeResult) -> None:
+    keys = fmr_keys([*judge.type1, *judge.type2])
+    for i, key in enumerate(keys):
+        row = [_attack_cell(attack, len(keys))] if i == 0 else []
+        flag = _FLAG if judge.everybody(key) else ""
+        row += [
+            Cell(fmr_label(key)),
+            table.estimate(judge.type1.get(key), flag=flag),
+            table.estimate(judge.type2.get(key), flag=flag),
+            table.estimate(judge.type2_reference.get(key)),
+            table.estimate(judge.margin_over_nearest.get(key), "margin"),
+            table.estimate(judge.reconstruction_fmr.get(key), flag=flag),
+            table.estimate(judge.sar_ignoring_detection.get(key)),
+        ]
+        table.rows.append(row)
+
+
+def _attack_cell(attack: AttackResult, rows: int) -> Cell:
+    detail = attack.knowledge + (f" · {attack.note}" if attack.note else "")
+    return Cell(attack.attack, detail=detail, tone="" if attack.control else "strong", rows=rows)
+
+
+def attempts_table(results: Results) -> Table:
+    """How many reconstructions were asked for and how many show a face."""
+    table = Table(
+        "Attempts, faces found and speed",
+        ("Attack", "Against", "Attempts", "Failed", "Face found", "Learning", "Templates a second"),
+    )
+    for attack in results.attacks:
+        fit, rate = attack.seconds.fit, attack.templates_per_second
+        table.rows.append(
+            [
+                Cell(attack.attack),
+                Cell(attack.backbone),
+                Cell(count(attack.n_attempts)),
+                Cell(count(attack.n_failed)),
+                table.estimate(attack.detection_rate),
+                Cell(DASH if fit is None else f"{number(fit)}{NBSP}s"),
+                Cell(DASH if rate is None else number(rate)),
+            ]
+        )
+    return table
+
+
+def rank_table(results: Results) -> Table:
+    """Identification among the leaked subjects, and the mean similarity."""
+    table = Table(
+        "Identification of the reconstructions among the leaked subjects",
+        ("Attack", "Judge", "Rank 1", "Rank 10", "Mean similarity"),
+    )
+    for attack in results.attacks:
+        for i, (name, judge) in enumerate(attack.judges.items()):
+            row = [Cell(attack.attack, rows=len(attack.judges))] if i == 0 else []
+            row += [
+                Cell(name),
+                table.estimate(judge.rank1),
+                table.estimate(judge.rank10),
+                table.estimate(judge.similarity, "number"),
+            ]
+            table.rows.append(row)
+    return table
+
+
+def image_table(results: Results) -> Table:
+    """Likeness of the pictures, and landmark errors."""
+    names = list(dict.fromkeys(name for attack in results.attacks for name in attack.image))
+    order = {name: place for place, name in enumerate(_IMAGE_NAMES)}
+    names.sort(key=lambda name: order.get(name, len(order)))
+    columns = ["Attack", *(_IMAGE_NAMES.get(name, name) for name in names)]
+    columns += ["Landmark MSE, predicted (px²)", "Landmark MSE, found again (px²)"]
+    table = Table("Likeness of the reconstructions to the photographs", columns)
+    for attack in results.attacks:
+        values = [attack.image.get(name) for name in names]
+        values += [attack.landmarks.mse_predicted, attack.landmarks.mse_redetected]
+        cells = [table.estimate(value, "number") for value in values]
+        table.rows.append([Cell(attack.attack), *cells])
+    return table
+
+
+def backbone_table(results: Results) -> Table:
+    """Thresholds, recognition and realised FMR of every judge."""
+    table = Table(
+        "The recognition models at their own thresholds",
+        ("Model", "FMR", "Threshold", "TMR", "FMR on the leaked people"),
+    )
+    for name, model in results.backbones.items():
+        keys = fmr_keys([*model.thresholds, *model.tmr])
+        facts = f"{model.dim}-D, {'cosine' if model.similarity == 'cosine' else 'minus L2'}"
+        facts += f" · {model.licence}" + (f" · {model.note}" if model.note else "")
+        for i, key in enumerate(keys):
+            row = [Cell(name, detail=facts, rows=len(keys))] if i == 0 else []
+            row += [
+                Cell(fmr_label(key)),
+                table.threshold(model.thresholds.get(key)),
+                table.estimate(model.tmr.get(key)),
+                table.estimate(model.realised_fmr.get(key)),
+            ]
+            table.rows.append(row)
+    return table
+
+
+def accuracy_table(results: Results) -> Table:
+    """Error rates that need no threshold, and LFW View 2."""
+    table = Table(
+        "Accuracy of the recognition models",
+        ("Model", "EER", "ROC AUC", "LFW View 2 accuracy", "Pairs left out"),
+    )
+    for name, model in results.backbones.items():
+        view2 = model.lfw_view2
+        row = [Cell(name), table.estimate(model.eer), table.estimate(model.roc_auc, "number")]
+        table.rows.append(row + _view2_cells(table, view2))
+    for name, why in results.judges_missing.items():
+        table.rows.append(
+            [Cell(name), *(Cell("not measured", tone="missing", note=table.note(why)),) * 4]
+        )
+    return table
+
+
+def _view2_cells(table: Table, view2: View2 | None) -> list[Cell]:
+    if view2 is None:
+        return [table.estimate(None), table.estimate(None)]
+    pairs = "" if view2.n_pairs is None else f"of {count(view2.n_pairs)}"
+    accuracy = Cell(percent(view2.accuracy), detail=f"± {percent(view2.std)} standard error")
+    return [accuracy, Cell(count(view2.dropped_pairs), detail=pairs)]
+
+
+def split_table(faces: FacesSummary) -> Table:
+    """Who was used for what."""
+    table = Table("People and pictures in each part of the split", ("Part", "People", "Pictures"))
+    for name, use, part in (
+        ("Attacker", "what the attack learned from", faces.attacker),
+        ("Threshold", "set the acceptance thresholds", faces.threshold),
+        ("Leaked", "whose templates were inverted", faces.leaked),
+    ):
+        cells = [Cell(name, detail=use), Cell(count(part.subjects)), Cell(count(part.pictures))]
+        table.rows.append(cells)
+    return table
+
+
+def faces_table(faces: FacesSummary) -> Table:
+    """What was found, and what was not used."""
+    table = Table("What was found in the pictures", ("", "Number"))
+    facts = [
+        ("Files", faces.n_files),
+        ("Faces used", faces.n_faces),
+        ("People", faces.n_subjects),
+        ("Pictures with several faces (one was used)", faces.several_faces),
+        ("Pictures over the limit for one person", faces.capped),
+        ("People in both folders", faces.subjects_in_both),
+        *((f"Skipped: {reason}", n) for reason, n in faces.skipped.items()),
+    ]
+    table.rows = [[Cell(name), Cell(count(value))] for name, value in facts]
+    return table
+
+
+def provenance_table(results: Results) -> Table:
+    """What is needed to run it again."""
+    source = results.provenance
+    table = Table("Provenance", ("", ""))
+    facts = [
+        ("faceleak", source.faceleak),
+        ("Python", source.python),
+        ("PyTorch", source.torch or DASH),
+        ("Device", source.device),
+        ("Seed", str(source.seed)),
+        ("Judges consulted in choosing settings", ", ".join(source.judges_consulted) or "none"),
+        *((f"Input: {name}", digest) for name, digest in source.inputs.items()),
+        *((f"Package: {name}", version) for name, version in source.packages.items()),
+    ]
+    table.rows = [[Cell(name), Cell(value)] for name, value in facts]
+    return table

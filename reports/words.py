@@ -1,0 +1,123 @@
+"""Numbers and words as the report prints them, and the tables made of them.
+
+No-break spaces keep a number and its unit on one line. What was not measured is printed as such,
+with a footnote that says why; it never takes the shape of a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from reports.results import Estimate, Measured, Threshold, fmr_value
+
+NBSP = "\u00a0"
+MINUS = "\u2212"
+DASH = "\u2013"
+_TO = f"{NBSP}{DASH}{NBSP}"
+Kind = Literal["rate", "margin", "number"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: the text, a smaller line below it, and how it is set off."""
+
+    text: str
+    detail: str = ""
+    extra: str = ""  # beside the detail, or below it where there is no room
+    tone: Literal["", "missing", "flag", "strong"] = ""
+    note: str = ""  # number of a footnote of the table
+    rows: int = 1  # rows that a row's heading spans
+
+
+@dataclass
+class Table:
+    """A table of the report; the first cell of a row is its heading."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: list[list[Cell]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> str:
+        """The number of the footnote ``text``; the same text is printed once."""
+        if text not in self.notes:
+            self.notes.append(text)
+        return str(self.notes.index(text) + 1)
+
+    def estimate(self, value: Estimate | None, kind: Kind = "rate", *, flag: str = "") -> Cell:
+        """The cell of an estimate; ``flag`` is a footnote that sets it off."""
+        if not isinstance(value, Measured):
+            why = "not part of this run" if value is None else value.not_measured
+            return Cell("not measured", tone="missing", note=self.note(why))
+        tone: Literal["flag", ""] = "flag" if flag else ""
+        note = self.note(flag) if flag else ""
+        return Cell(
+            main(value, kind),
+            detail=interval(value, kind) or "no interval",
+            extra=f"n{NBSP}={NBSP}{count(value.n)}",
+            tone=tone,
+            note=note,
+        )
+
+    def threshold(self, value: Threshold | None) -> Cell:
+        """The cell of a score threshold."""
+        if isinstance(value, float):
+            return Cell(number(value))
+        return self.estimate(value)
+
+
+def percent(value: float, *, unit: bool = True) -> str:
+    """0.392 -> ``39.2 %``; small rates keep two digits, so that 0.0004 is not printed as 0."""
+    scaled = 100.0 * value
+    size = abs(scaled)
+    digits = f"{size:.1f}" if size >= 1 else f"{size:.2f}" if size >= 0.1 else f"{size:.2g}"
+    sign = MINUS if scaled < 0 and float(digits) != 0 else ""
+    return sign + digits + (f"{NBSP}%" if unit else "")
+
+
+def number(value: float) -> str:
+    """Four significant digits with a real minus sign; large numbers with separators."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return text.replace("-", MINUS)
+
+
+def main(value: Measured, kind: Kind) -> str:
+    """The value alone."""
+    if kind == "number":
+        return number(value.value)
+    if kind == "margin":
+        return _signed(value.value) + f"{NBSP}pp"
+    return percent(value.value)
+
+
+def interval(value: Measured, kind: Kind = "rate") -> str:
+    """``36.0 – 42.4 %``, or the empty string where there is no interval."""
+    if value.low is None or value.high is None:
+        return ""
+    if kind == "number":
+        return f"{number(value.low)}{_TO}{number(value.high)}"
+    if kind == "margin":
+        return f"{_signed(value.low)}{NBSP}to{NBSP}{_signed(value.high)}"
+    return f"{percent(value.low, unit=False)}{_TO}{percent(value.high)}"
+
+
+def count(value: int) -> str:
+    """12345 -> ``12,345``."""
+    return f"{value:,}"
+
+
+def fmr_label(key: str) -> str:
+    """``1e-3`` -> ``0.1 %``."""
+    return f"{100 * fmr_value(key):g}{NBSP}%"
+
+
+def one_in(key: str) -> str:
+    """``1e-3`` -> ``1 stranger in 1,000``."""
+    return f"1{NBSP}stranger in{NBSP}{count(round(1 / fmr_value(key)))}"
+
+
+def _signed(value: float) -> str:
+    text = percent(value, unit=False)
+    return text if text.startswith(MINUS) or float(text) == 0 else f"+{text}"

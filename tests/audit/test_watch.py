@@ -1,0 +1,50 @@
+"""Progress: bars on a terminal, plain lines elsewhere, nothing where nobody watches."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from rich.console import Console
+
+from audit.watch import Watch
+from biometrics.errors import InputError
+
+
+def test_without_a_terminal_a_finished_step_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Watch.on_stderr().task("think", 3) as advance:
+        advance(3)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(r"think \.\.\. \d+\.\d s\n", printed.err)
+
+
+def test_a_failed_step_is_not_reported_as_finished(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(InputError), Watch.on_stderr().task("think"):
+        raise InputError("no")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_quiet_watch_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    watch = Watch.quiet()
+    watch.note("hello")
+    with watch.task("think", 2) as advance:
+        advance(2)
+    printed = capsys.readouterr()
+    assert printed.out + printed.err == ""
+
+
+def test_on_a_terminal_steps_within_steps_share_one_display() -> None:
+    with open(os.devnull, "w") as nowhere:
+        console = Console(file=nowhere, force_terminal=True, width=80, record=True)
+        watch = Watch(console)
+        with watch.task("outer [a]", 2) as outer:
+            with watch.task("inner", None) as inner:
+                inner(1)
+            outer(2)
+        text = console.export_text()
+    finished = re.findall(r"(inner|outer \[a\]) \.\.\. \d+\.\d s", text)
+    assert finished == ["inner", "outer [a]"]

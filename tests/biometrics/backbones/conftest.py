@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from biometrics.backbones.base import BACKBONES, Fittable
+from biometrics.backbones.mobilefacenet import MobileFaceNet
+from tests.biometrics.backbones.pictures import smooth_pictures
+
+
+@pytest.fixture(autouse=True)
+def no_weights_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint in the environment must not change what a test sees."""
+    monkeypatch.delenv("FACELEAK_MOBILEFACENET", raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tests share their cores; threads that wait for each other are slower than one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def crops() -> NDArray[np.uint8]:
+    return smooth_pictures(24)
+
+
+@pytest.fixture(scope="session")
+def random_state(crops: NDArray[np.uint8]) -> dict[str, torch.Tensor]:
+    """MobileFaceNet's tensors with random weights, and the batch statistics that belong to them."""
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        network = MobileFaceNet()
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+                torch.nn.init.normal_(module.bias, std=0.3)
+                module.momentum = None  # plain average: after one batch, that batch's statistics
+        with torch.no_grad():
+            network.train()(torch.from_numpy(crops).permute(0, 3, 1, 2) / 255.0)
+    return {key: value.clone() for key, value in network.state_dict().items()}
+
+
+@pytest.fixture(scope="session")
+def weights(
+    tmp_path_factory: pytest.TempPathFactory,
+    crops: NDArray[np.uint8],
+    random_state: dict[str, torch.Tensor],
+) -> dict[str, str]:
+    """Weights for every backbone that ships: random, or fitted on generated pictures."""
+    folder: Path = tmp_path_factory.mktemp("weights")
+    checkpoint = folder / "mobilefacenet.ckpt"
+    torch.save({"epoch": 0, "net_state_dict": random_state}, checkpoint)
+    paths = {"mobilefacenet": str(checkpoint)}
+    for name in BACKBONES.names():
+        factory = BACKBONES.get(name)
+        if isinstance(factory, Fittable):
+            paths[name] = str(folder / f"{name}.safetensors")
+            factory.fit(crops, Path(paths[name]))
+    return paths

@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import base64
+import io
+import re
+import stat
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reports.html import render_page, render_report
+from reports.results import NotMeasured, Results, load_results
+from tests.reports import factory
+from tests.reports.test_pictures import detail_energy
+
+VOID = {"meta", "img", "link", "br", "hr", "input"}
+GOLDEN = Path(__file__).with_name("golden_report.txt")
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, visible text outside figures, and whether all tags close."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.lines: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        text = " ".join(data.replace("\u00a0", " ").split())
+        if text and not {"svg", "style"} & set(self.open):
+            self.lines.append(text)
+
+    def attributes(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+def page_of(run: Path, *, reveal: bool = False) -> Page:
+    return Page(render_report(run, reveal=reveal).read_text())
+
+
+def pictures_of(page: Page) -> list[tuple[str, Image.Image]]:
+    found = []
+    for image in page.attributes("img"):
+        head, _, data = image["src"].partition(",")
+        assert head == "data:image/webp;base64"
+        found.append((image["alt"], Image.open(io.BytesIO(base64.b64decode(data)))))
+    return found
+
+
+def small() -> Results:
+    full = factory.results()
+    judges = {name: full.attacks[1].judges[name] for name in ("dlib", "mobilefacenet")}
+    attacks = [full.attacks[i].model_copy(update={"judges": judges}) for i in (1, 2)]
+    return factory.results(
+        attacks=attacks,
+        histograms={"dlib": full.histograms["dlib"]},
+        det={"dlib": full.det["dlib"]},
+        samples=factory.samples(2),
+        **factory.extensions(),
+    )
+
+
+def test_the_whole_page_reads_as_it_did(tmp_path: Path) -> None:
+    """The visible text of the page, figures aside, against golden_report.txt.
+
+    After a wanted change: write ``page_of(factory.write_run(folder, small())).text + "\\n"`` there
+    and read the difference.
+    """
+    text = page_of(factory.write_run(tmp_path / "run", small())).text + "\n"
+    assert text == GOLDEN.read_text()
+
+
+def test_every_tag_is_closed_and_ids_are_unique(run: Path) -> None:
+    page = page_of(run)
+    assert page.open == []
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_page_is_self_contained_and_runs_nothing(run: Path) -> None:
+    text = render_report(run).read_text()
+    page = Page(text)
+    names = {name for name, _ in page.tags}
+    assert not names & {"script", "link", "iframe", "object", "embed", "form", "base", "audio"}
+    assert not re.search(r"https?://|@import|url\((?!#)|javascript:", text)
+    for _, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")]
+        assert attributes.get("src", "data:").startswith("data:")
+        assert attributes.get("href", "#").startswith("#")
+        assert attributes.get("xlink:href", "#").startswith("#")
+    policy = [m["content"] for m in page.attributes("meta") if "http-equiv" in m]
+    assert policy == [
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
+        "form-action 'none'"
+    ]
+
+
+def test_hostile_names_are_text_wherever_they_stand(tmp_path: Path) -> None:
+    bad = factory.HOSTILE
+    quoted = f'"><img src=x onerror=alert(1)>{bad}'
+    full = factory.results()
+    document = factory.results(
+        title=bad,
+        verdict=bad,
+        grade_reason=bad,
+        target=quoted,
+        notes=[bad],
+        judges_missing={bad: bad},
+        attacks=[
+            factory.attack(quoted, 0.4, note=bad, knowledge=bad, landmarks=factory.landmarks())
+        ],
+        histograms={quoted: full.histograms["dlib"]},
+        det={quoted: full.det["dlib"]},
+        curves={quoted: {bad: [1.0, 0.5]}},
+        backbones={quoted: factory.backbone("l2", 0.9)},
+        samples=[s.model_copy(update={"attack": quoted}) for s in factory.samples(1)],
+    )
+    text = render_report(factory.write_run(tmp_path / "run", document)).read_text()
+    page = Page(text)
+    assert "<script" not in text
+    assert "onerror" not in {name for _, attributes in page.tags for name in attributes}
+    assert page.lines.count(bad) >= 6
+    assert page.open == []
+
+
+def test_people_are_blurred_unless_revealed_or_generated(run: Path) -> None:
+    sharp = detail_energy(factory.picture(0).resize((176, 176)), 6)
+    blurred = pictures_of(page_of(run))
+    assert len(blurred) == 9  # 3 originals, 2 reconstructions of each
+    for alt, image in blurred:
+        # The band of a reconstruction is fine detail and wanted: look above it.
+        face = image.crop((0, 0, 150, 150))
+        assert detail_energy(face, 6) < 0.01 * sharp, alt
+        assert alt.startswith("Blurred")
+    for alt, image in pictures_of(page_of(run, reveal=True)):
+        assert detail_energy(image.crop((0, 0, 150, 150)), 6) > 0.05 * sharp, alt
+    generated = load_results(run).model_copy(update={"faces": factory.faces(generated=True)})
+    factory.write_run(run, generated)
+    page = page_of(run)
+    assert "These people were generated and do not exist." in page.text
+    assert all(not alt.startswith("Blurred") for alt, _ in pictures_of(page))
+
+
+@pytest.mark.parametrize("reveal", [False, True])
+def test_every_reconstruction_and_no_original_carries_the_band(run: Path, reveal: bool) -> None:
+    for alt, image in pictures_of(page_of(run, reveal=reveal)):
+        rows = np.asarray(image.convert("RGB"), dtype=float)[-16:, 2:12].mean(axis=(0, 1))
+        has_band = np.abs(rows - (122, 24, 24)).max() < 40
+        assert has_band == ("econstruction" in alt), alt
+
+
+def test_a_reconstruction_without_a_band_gets_one(run: Path) -> None:
+    plain = factory.picture(9)
+    plain.save(run / "reconstructions/linear-0.png")  # as from a tool that drops the text chunk
+    images = [i for alt, i in pictures_of(page_of(run, reveal=True)) if "by linear" in alt]
+    corner = np.asarray(images[0].convert("RGB"), dtype=float)[-16:, 2:12].mean(axis=(0, 1))
+    assert np.abs(corner - (122, 24, 24)).max() < 40
+
+
+def test_embedded_pictures_carry_no_metadata(run: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "name of a person"
+    factory.picture(0).save(run / "faces/0.png", exif=exif)
+    for _, image in pictures_of(page_of(run, reveal=True)):
+        assert not {"exif", "icc_profile", "xmp"} & image.info.keys()
+
+
+def test_a_removed_picture_says_so(run: Path) -> None:
+    for path in [*run.glob("faces/*"), *run.glob("reconstructions/*-1.png")]:
+        path.unlink()
+    page = page_of(run)
+    assert page.lines.count("picture removed") == 3 + 2
+    assert len(pictures_of(page)) == 4
+
+
+def test_a_damaged_picture_says_so_and_the_page_is_made(run: Path) -> None:
+    (run / "faces/1.png").write_bytes(b"no picture")
+    assert "picture not shown: not a readable picture" in page_of(run).text
+
+
+def test_24_pairs_at_most_in_3_megabytes_and_3_seconds(tmp_path: Path) -> None:
+    run = factory.write_run(tmp_path / "run", factory.results(samples=factory.samples(30)))
+    start = time.process_time()
+    report = render_report(run, reveal=True)  # noise, unblurred: the largest that pictures can be
+    assert time.process_time() - start < 3.0
+    assert report.stat().st_size < 3_000_000
+    page = Page(report.read_text())
+    assert "24 of 60 pairs." in page.text
+    assert len(page.attributes("img")) == 24 + 12
+
+
+def test_the_report_is_private_and_nothing_is_left_beside_it(run: Path) -> None:
+    before = {p.name for p in run.iterdir()}
+    path = render_report(run)
+    assert path == run / "report.html"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert {p.name for p in run.iterdir()} - before == {"report.html"}
+
+
+def test_rendering_again_gives_the_same_bytes(run: Path) -> None:
+    assert render_report(run).read_bytes() == render_report(run).read_bytes()
+
+
+def test_a_run_without_a_headline_says_so_and_shows_the_own_model(run: Path) -> None:
+    document = factory.results(headline=None, grade="not graded", verdict="Own model only.")
+    text = Page(render_page(document, run)).text
+    assert "No headline number" in text
+    assert "the attacked model itself, not an unseen judge" in text
+    assert "not graded" in text
+
+
+def test_a_headline_that_was_not_measured_gives_the_reason_and_no_number(run: Path) -> None:
+    document = factory.results(headline=factory.headline(NotMeasured(not_measured="2 subjects")))
+    page = Page(render_page(document, run))
+    assert "Not measured: 2 subjects" in page.text
+    assert [a for n, a in page.tags if n == "p" and a.get("class") == "big"] == []
+
+
+def test_an_almost_empty_document_can_be_rendered(tmp_path: Path) -> None:
+    source = factory.results().provenance
+    document = Results(title="t", created="2026-01-31T12:00:00Z", provenance=source)
+    page = Page(render_page(document, tmp_path))
+    assert page.open == []
+    assert "No attack was judged in this run." in page.text
+
+
+def test_a_run_in_which_nothing_was_measured_prints_no_rate(tmp_path: Path) -> None:
+    judge = {"unseen": True, "type1": {"1e-3": factory.FEW}, "type2": {"1e-3": factory.FEW}}
+    attack = factory.attack(
+        "linear", 0.5, judges={"dlib": judge}, image={}, detection_rate=factory.FEW
+    )
+    source = factory.results().provenance
+    document = Results(
+        title="t",
+        created="2026-01-31T12:00:00Z",
+        target="dlib",
+        attacks=[attack],
+        provenance=source,
+    )
+    text = Page(render_page(document, tmp_path)).text
+    rates = set(re.findall(r"[\d.,]+ %", text))
+    assert rates <= {"0.1 %", "95 %"}  # the FMR itself, and the word for the intervals
+    assert factory.FEW.not_measured in text
+
+
+def test_everybodys_face_is_flagged_with_the_reason(run: Path) -> None:
+    page = page_of(run)
+    flagged = [a for n, a in page.tags if n == "td" and a.get("class") == "flag"]
+    assert len(flagged) == 2 * 3 + 1  # Type-I, Type-II and own FMR at two judges; one open gate
+    assert "Everybody's face" in page.text
+
+
+def test_every_figure_has_words_and_its_numbers(run: Path) -> None:
+    page = page_of(run)
+    boxes = [a for n, a in page.tags if n == "div" and a.get("class") == "svg"]
+    assert len(boxes) == len(page.attributes("svg")) == 3 + 2 + 1 + 1 + 1
+    assert all(box["role"] == "img" and len(box["aria-label"]) > 20 for box in boxes)
+    assert len(page.attributes("details")) == len(boxes)
+    assert all(image["alt"] for image in page.attributes("img"))
+
+
+def test_reports_import_no_model_and_no_plotting_state() -> None:
+    code = (
+        "import sys, reports.html, reports.exports, reports.pictures\n"
+        "bad = {'torch', 'biometrics', 'attacks', 'audit', 'matplotlib.pyplot', 'scipy'}\n"
+        "sys.exit(', '.join(bad & set(sys.modules)) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
