@@ -44,9 +44,9 @@ class Reconstruction:
 
 
 class AttackSettings(BaseModel):
-    """Base of every attack's own settings; unknown keys are refused."""
+    """Base of every attack's own settings; unknown keys and infinite numbers are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class InversionAttack(ABC):
 
     ``knowledge`` says in words what the attacker must hold; ``control`` marks rows that only give
     the numbers of real attacks their meaning. After :meth:`fit`, ``curves`` holds the training
-    curves as ``{name: [value of each epoch]}`` (empty for closed-form attacks); ``seconds_fit`` is filled
-    by whoever measures it.
+    curves as ``{name: [value of each epoch]}`` (empty for closed-form attacks); ``seconds_fit`` is
+    filled by whoever measures it.
     """
 
     Settings: ClassVar[type[AttackSettings]] = AttackSettings

@@ -3,201 +3,78 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from audit.attempts import Attempted
-from audit.config import AuditConfig, Fmr
-from audit.estimates import estimate, mean_estimate
-from audit.models import Models
-from audit.people import People, seed_for
-from audit.verdict import NOTES, judge_of
-from biometrics.backbones.base import Backbone
-from biometrics.metrics.curves import (
-    Comparisons,
-    WeightedScores,
-    comparisons,
-    det_curve,
-    eer,
-    roc_auc,
-    score_histograms,
-)
+from audit.estimates import estimate, mean_estimate, rate_estimate
+from audit.judging import Bench, Judge
+from audit.verdict import judge_of
+from biometrics.faces.images import digest
+from biometrics.metrics.curves import WeightedScores, score_histograms
 from biometrics.metrics.image import landmark_mse, per_point_error
-from biometrics.metrics.intervals import NotMeasured as NotMeasuredFact
 from biometrics.metrics.pairs import group
 from biometrics.metrics.success import (
     Acceptance,
     Attempts,
     acceptance,
-    detection_rate,
     identification,
     margin,
     similarity,
 )
-from biometrics.metrics.verification import nonmated_threshold, realised_fmr, tmr
-from biometrics.metrics.view2 import Picture, read_pairs, view2
 from faceleak import __version__
 from reports.results import (
     AttackHistogram,
     AttackResult,
-    BackboneResult,
-    DetCurve,
     Estimate,
     JudgeResult,
     Landmarks,
-    Measured,
     NotMeasured,
     Provenance,
     ScoreHistogram,
     Seconds,
-    View2,
 )
 
 PACKAGES = ("numpy", "scipy", "torch", "dlib-bin", "face_recognition_models", "lightning")
 
-
-@dataclass(frozen=True)
-class Cut:
-    """A judge's threshold at one FMR, or why there is none."""
-
-    label: str
-    value: float | None
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class Judge:
-    """A judge with what it says of genuine pictures.
-
-    Attributes:
-        name, backbone: which one.
-        leaked: its templates of the leaked pictures [N, D].
-        cuts: its thresholds, one for each FMR of the configuration.
-        genuine: its comparisons among the leaked pictures, or None where there are none.
-    """
-
-    name: str
-    backbone: Backbone
-    leaked: NDArray[np.float32]
-    cuts: tuple[Cut, ...]
-    genuine: Comparisons | None
+RATES = ("type1", "type2", "type2_reference", "reconstruction_fmr", "sar_ignoring_detection")
+"""Fields that ``acceptance`` and the schema's JudgeResult share."""
 
 
 class Assembly:
-    """Computes every number of the report from people, models and attempts."""
+    """Computes every number of the attacks' rows from the judges and the attempts."""
 
-    def __init__(self, config: AuditConfig, people: People, models: Models) -> None:
-        self.config, self.people, self.models = config, people, models
-        self.seed = seed_for("bootstrap", config.seed)
-        self.rows = people.split.leaked
-        self.subjects = people.faces.subject_ids[self.rows]
-        self.judges = [self._judge(name) for name in models.judges]
-
-    def _judge(self, name: str) -> Judge:
-        backbone = self.models.judges[name]
-        templates, kind = self.models.templates[name].vectors, backbone.spec.similarity
-        rows = self.people.split.threshold
-        names = self.people.faces.subject_ids
-        cuts = []
-        for fmr in self.config.fmr:
-            found = nonmated_threshold(templates[rows], names[rows], kind, fmr.value)
-            if isinstance(found, NotMeasuredFact):
-                cuts.append(Cut(fmr.label, None, found.reason))
-            else:
-                cuts.append(Cut(fmr.label, found.value))
-        leaked = templates[self.rows]
-        has_pairs = bool((group(self.subjects).counts > 1).any())
-        genuine = comparisons(leaked, self.subjects, kind) if has_pairs else None
-        return Judge(name, backbone, leaked, tuple(cuts), genuine)
-
-    def backbones(self) -> dict[str, BackboneResult]:
-        """How well every judge recognises the leaked pictures."""
-        return {judge.name: self._backbone(judge) for judge in self.judges}
-
-    def _backbone(self, judge: Judge) -> BackboneResult:
-        spec = judge.backbone.spec
-        thresholds: dict[str, float | NotMeasured] = {}
-        rates: dict[str, Estimate] = {}
-        realised: dict[str, Estimate] = {}
-        for cut in judge.cuts:
-            if cut.value is None:
-                reason = NotMeasured(not_measured=cut.why)
-                thresholds[cut.label] = rates[cut.label] = realised[cut.label] = reason
-                continue
-            known = (judge.leaked, self.subjects, spec.similarity, cut.value)
-            thresholds[cut.label] = cut.value
-            rates[cut.label] = estimate(tmr(*known, seed=self.seed))
-            realised[cut.label] = estimate(realised_fmr(*known, seed=self.seed))
-        return BackboneResult(
-            dim=spec.dim,
-            similarity=spec.similarity,
-            differentiable=spec.differentiable,
-            licence=spec.licence,
-            thresholds=thresholds,
-            tmr=rates,
-            realised_fmr=realised,
-            lfw_view2=self._view2(judge),
-            **self._whole_curve(judge),
-        )
-
-    def _whole_curve(self, judge: Judge) -> dict[str, Estimate]:
-        if judge.genuine is None:
-            reason = NotMeasured(not_measured="no leaked subject has a second picture")
-            return {"eer": reason, "roc_auc": reason}
-        n = len(set(self.subjects.tolist()))
-        # No interval: both are read off the whole curve; the rates at thresholds carry theirs.
-        return {
-            "eer": Measured(value=eer(*judge.genuine), n=n),
-            "roc_auc": Measured(value=roc_auc(*judge.genuine), n=n),
-        }
-
-    def _view2(self, judge: Judge) -> View2 | None:
-        if self.config.faces.pairs is None:
-            return None
-        templates: dict[Picture, NDArray[np.float32]] = {}
-        vectors = self.models.templates[judge.name].vectors
-        for row, face_id in enumerate(self.people.faces.table["face_id"]):
-            name, _, number = Path(face_id).stem.rpartition("_")
-            if number.isdigit():
-                templates[name, int(number)] = vectors[row]
-        found = view2(
-            read_pairs(self.config.faces.pairs), templates, judge.backbone.spec.similarity
-        )
-        if isinstance(found, NotMeasuredFact):
-            return None
-        return View2(**{key: getattr(found, key) for key in View2.model_fields})
+    def __init__(self, bench: Bench) -> None:
+        self.bench, self.judges = bench, bench.judges
+        self.config, self.people, self.models = bench.config, bench.people, bench.models
+        self.seed, self.subjects = bench.seed, bench.subjects
+        self.rows = self.people.split.leaked
 
     def attack(self, made: Attempted, nearest: Attempted | None, note: str) -> AttackResult:
         """One row of the report."""
         index = group(self.subjects).index
-        detected = made.detected
-        judges, rate = {}, None
+        judges = {}
         for judge in self.judges:
-            mine = self.attempts(judge, made)
-            rate = rate or estimate(detection_rate(mine, seed=self.seed))
             other = self.attempts(judge, nearest) if nearest is not None else None
-            judges[judge.name] = self._judged(judge, mine, other)
-        assert rate is not None
+            judges[judge.name] = self._judged(judge, self.attempts(judge, made), other)
         return AttackResult(
             attack=made.name,
             backbone=self.models.target,
             knowledge=made.knowledge,
             control=made.control,
-            n_attempts=len(detected),
-            n_failed=int((~detected).sum()),
-            detection_rate=rate,
+            n_attempts=len(made.detected),
+            n_failed=int((~made.detected).sum()),
+            detection_rate=rate_estimate(made.detected, index, self.seed),
             judges=judges,
             image={k: mean_estimate(v, index, self.seed) for k, v in made.images.items()},
             landmarks=self._landmarks(made, index),
             seconds=Seconds(fit=round(made.seconds_fit, 2), invert=round(made.seconds_invert, 3)),
-            templates_per_second=round(len(detected) / max(made.seconds_invert, 1e-9), 1),
+            templates_per_second=round(len(made.detected) / max(made.seconds_invert, 1e-9), 1),
             note=note,
         )
 
@@ -208,24 +85,15 @@ class Assembly:
             leaked=judge.leaked,
             subjects=self.subjects,
             detected=made.detected,
-            kind=judge.backbone.spec.similarity,
+            kind=judge.kind,
         )
 
     def _judged(self, judge: Judge, mine: Attempts, nearest: Attempts | None) -> JudgeResult:
-        rates: dict[str, dict[str, Estimate]] = {
-            name: {}
-            for name in (
-                "type1",
-                "type2",
-                "type2_reference",
-                "reconstruction_fmr",
-                "sar_ignoring_detection",
-            )
-        }
+        rates: dict[str, dict[str, Estimate]] = {name: {} for name in RATES}
         margins: dict[str, Estimate] = {}
         for cut in judge.cuts:
             if cut.value is None:
-                for column in (*rates.values(), margins):
+                for column in (*rates.values(), *([] if nearest is None else [margins])):
                     column[cut.label] = NotMeasured(not_measured=cut.why)
                 continue
             found = acceptance(mine, cut.value, seed=self.seed)
@@ -248,23 +116,22 @@ class Assembly:
         return estimate(margin(found, control, seed=self.seed))
 
     def _landmarks(self, made: Attempted, index: NDArray[np.intp]) -> Landmarks:
-        true = self.people.faces.landmarks[self.rows]
-        shape = self.models.appearance.mean_shape
-        drawn = [(float(x), float(y)) for x, y in shape]
-        detected = made.detected
+        """Errors of the predicted and of the re-detected points; point by point of the former where
+        the attack predicts any."""
+        true, found = self.people.faces.landmarks[self.rows], made.detected
         again: Estimate = NotMeasured(not_measured="no face was found in any reconstruction")
+        said: Estimate = NotMeasured(not_measured="this attack predicts no landmarks")
         per_point: list[float] = []
-        if detected.any():
-            errors = landmark_mse(made.redetected[detected], true[detected])
-            again = mean_estimate(errors, index[detected], self.seed)
-            per_point = per_point_error(made.redetected[detected], true[detected]).mean(0).tolist()
-        if made.predicted is None:
-            said: Estimate = NotMeasured(not_measured="this attack predicts no landmarks")
-        else:
+        if found.any():
+            errors = landmark_mse(made.redetected[found], true[found])
+            again = mean_estimate(errors, index[found], self.seed)
+            per_point = _mean_of_points(made.redetected[found], true[found])
+        if made.predicted is not None:
             said = mean_estimate(landmark_mse(made.predicted, true), index, self.seed)
-            per_point = per_point_error(made.predicted, true).mean(axis=0).tolist()
+            per_point = _mean_of_points(made.predicted, true)
+        shape = [(float(x), float(y)) for x, y in self.models.appearance.mean_shape]
         return Landmarks(
-            mse_predicted=said, mse_redetected=again, per_point=per_point, mean_shape=drawn
+            mse_predicted=said, mse_redetected=again, per_point=per_point, mean_shape=shape
         )
 
     def histograms(self, attempts: Sequence[Attempted]) -> dict[str, ScoreHistogram]:
@@ -298,17 +165,11 @@ class Assembly:
             thresholds={cut.label: cut.value for cut in judge.cuts if cut.value is not None},
         )
 
-    def det(self) -> dict[str, DetCurve]:
-        """Error trade-off of every judge that has mated pairs."""
-        curves = {j.name: det_curve(*j.genuine) for j in self.judges if j.genuine is not None}
-        return {
-            name: DetCurve(fmr=curve.fmr.tolist(), fnmr=curve.fnmr.tolist())
-            for name, curve in curves.items()
-        }
-
     def provenance(self) -> Provenance:
         """What is needed to get the same numbers again."""
         inputs = dict(self.people.inputs)
+        if self.config.faces.pairs is not None:
+            inputs["faces.pairs"] = digest(self.config.faces.pairs.read_bytes())
         inputs |= {f"weights.{name}": sha for name, sha in self.models.weights.items()}
         return Provenance(
             faceleak=__version__,
@@ -318,19 +179,26 @@ class Assembly:
             seed=self.config.seed,
             inputs=inputs,
             judges_consulted=[],
-            packages={name: version(name) for name in PACKAGES},
+            packages=_versions(),
         )
 
 
-def usable_fmr(fmr: Sequence[Fmr], measured: Mapping[str, object]) -> list[str]:
-    """The labels of the FMRs at which something was measured, strictest first."""
-    labels = [f.label for f in sorted(fmr, key=lambda f: f.value)]
-    return [label for label in labels if isinstance(measured.get(label), Measured)]
+def _mean_of_points(points: NDArray[np.float32], true: NDArray[np.float32]) -> list[float]:
+    errors: list[float] = per_point_error(points, true).mean(axis=0).tolist()
+    return errors
+
+
+def _versions() -> dict[str, str]:
+    """Of the packages that decide about numbers; one that came another way is left out."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def now() -> str:
     """The time with its zone, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-__all__ = ["NOTES", "Assembly", "now", "usable_fmr"]

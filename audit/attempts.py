@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from attacks.base import ATTACKS, AttackSettings, InversionAttack, Resources, make_settings
 from audit.models import Models
@@ -23,7 +25,7 @@ from biometrics.faces.detect import find_in_crop
 from biometrics.faces.resize import to_canonical
 from biometrics.metrics.image import hull_masks, image_scores
 from biometrics.parallel import ordered_map
-from biometrics.progress import silent
+from biometrics.progress import Advance, silent
 
 CONTROLS = ("control:mean", "control:nearest", "control:random", "control:shuffled")
 BATCH = 256
@@ -42,6 +44,7 @@ class Attempted:
         images: likeness of each reconstruction to its picture, float64 [N] each.
         curves: training curves.
         seconds_fit, seconds_invert: wall time.
+        keys: of the stages that all this comes from.
     """
 
     name: str
@@ -60,8 +63,15 @@ class Attempted:
     @property
     def detected(self) -> NDArray[np.bool_]:
         """Whether a face was found in the reconstruction, bool [N]."""
-        found: NDArray[np.bool_] = np.isfinite(self.redetected).all(axis=(1, 2))
-        return found
+        return np.asarray(np.isfinite(self.redetected).all(axis=(1, 2)))
+
+
+class _Inverted(NamedTuple):
+    """Reconstructions uint8 [N, S, S, 3], landmarks where they are predicted, and the seconds."""
+
+    crops: NDArray[np.uint8]
+    landmarks: NDArray[np.float32] | None
+    seconds: float
 
 
 class Attempts:
@@ -76,7 +86,7 @@ class Attempts:
         inputs = {
             "settings": checked.model_dump(mode="json"),
             "seed": seed,
-            "faces": self.people.stage.key,
+            "faces": self.people.key,
             "templates": self.models.target_key,
             "appearance": self.models.appearance_key,
         }
@@ -106,7 +116,7 @@ class Attempts:
         )
         return _read(name, made, judged, looks)
 
-    def _resources(self, seed: int, advance: Any = silent) -> Resources:
+    def _resources(self, seed: int, advance: Advance = silent) -> Resources:
         return Resources(appearance=self.models.appearance, seed=seed, advance=advance)
 
     def _fitted(self, name: str, settings: AttackSettings, seed: int) -> InversionAttack:
@@ -128,42 +138,43 @@ class Attempts:
         attack.seconds_fit = trained.seconds
         return attack
 
-    def _invert(self, name: str, fitted: Any, out: Path) -> None:
+    def _invert(self, name: str, fitted: Callable[[], InversionAttack], out: Path) -> None:
         start = time.perf_counter()
-        attack: InversionAttack = fitted()
+        attack = fitted()
         fit_seconds = attack.seconds_fit or time.perf_counter() - start
-        vectors = self.models.target_templates.vectors[self.people.split.leaked]
-        crops, landmarks, seconds = [], [], 0.0
-        with self.watch.task(f"invert {len(vectors):,} templates by {name}", len(vectors)) as step:
-            for begin in range(0, len(vectors), BATCH):
-                batch = vectors[begin : begin + BATCH]
-                start = time.perf_counter()
-                made = attack.invert(batch)
-                seconds += time.perf_counter() - start
-                crops.append(made.rounded())
-                if made.landmarks is not None:
-                    landmarks.append(made.landmarks)
-                step(len(batch))
-        pictures = np.concatenate(crops)
-        np.save(out / "crops.npy", pictures, allow_pickle=False)
-        if landmarks:
-            np.save(out / "predicted.npy", np.concatenate(landmarks), allow_pickle=False)
-        found = self._detect(name, pictures)
-        np.save(out / "redetected.npy", found, allow_pickle=False)
+        made = self._inverted(name, attack)
+        np.save(out / "crops.npy", made.crops, allow_pickle=False)
+        if made.landmarks is not None:
+            np.save(out / "predicted.npy", made.landmarks, allow_pickle=False)
+        np.save(out / "redetected.npy", self._detect(name, made.crops), allow_pickle=False)
         record = {
             "knowledge": attack.knowledge,
             "control": attack.control,
             "curves": attack.curves,
-            "seconds": {"fit": fit_seconds, "invert": seconds},
+            "seconds": {"fit": fit_seconds, "invert": made.seconds},
         }
         (out / "attack.json").write_text(json.dumps(record))
+
+    def _inverted(self, name: str, attack: InversionAttack) -> _Inverted:
+        vectors = self.models.target_templates.vectors[self.people.split.leaked]
+        crops, landmarks, seconds = [], [], 0.0
+        with self.watch.task(f"invert {len(vectors):,} templates by {name}", len(vectors)) as step:
+            for begin in range(0, len(vectors), BATCH):
+                start = time.perf_counter()
+                made = attack.invert(vectors[begin : begin + BATCH])
+                seconds += time.perf_counter() - start
+                crops.append(made.rounded())
+                if made.landmarks is not None:
+                    landmarks.append(made.landmarks)
+                step(len(made))
+        points = np.concatenate(landmarks) if landmarks else None
+        return _Inverted(np.concatenate(crops), points, seconds)
 
     def _detect(self, name: str, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Landmarks found in each reconstruction, NaN where there is no face; equal pictures (the
         mean face) are searched once."""
-        _, first, back = np.unique(
-            [picture.tobytes() for picture in pictures], return_index=True, return_inverse=True
-        )
+        digests = [hashlib.sha256(picture.tobytes()).digest() for picture in pictures]
+        _, first, back = np.unique(digests, return_index=True, return_inverse=True)
         with self.watch.task(f"look for faces in {name}", len(first)) as advance:
             crops = [to_canonical(pictures[i : i + 1])[0] for i in first]
             found = []
@@ -197,14 +208,12 @@ class Attempts:
                 for measure, values in vars(scores).items():
                     parts.setdefault(measure, []).append(values)
                 advance(len(some))
-        np.savez(out / "images.npz", **{k: np.concatenate(v) for k, v in parts.items()})
+        save_file({k: np.concatenate(v) for k, v in parts.items()}, out / "images.safetensors")
 
 
 def _read(name: str, made: Stage, judged: Mapping[str, Stage], looks: Stage) -> Attempted:
     record = json.loads((made.folder / "attack.json").read_text())
     predicted = made.folder / "predicted.npy"
-    with np.load(looks.folder / "images.npz", allow_pickle=False) as archive:
-        images = dict(archive)
     return Attempted(
         name=name,
         knowledge=record["knowledge"],
@@ -216,7 +225,7 @@ def _read(name: str, made: Stage, judged: Mapping[str, Stage], looks: Stage) -> 
             judge: np.load(stage.folder / "vectors.npy", allow_pickle=False)
             for judge, stage in judged.items()
         },
-        images=images,
+        images=load_file(looks.folder / "images.safetensors"),
         curves=record["curves"],
         seconds_fit=record["seconds"]["fit"],
         seconds_invert=record["seconds"]["invert"],

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from audit.backbone_list import BackboneLine
 
 
+EVERYBODY = "* the same face is accepted as other people too, at over three times the FMR"
+
+
 def stdout() -> Console:
     """The console for results; rich's own guesses at numbers and paths are off."""
     return Console(highlight=False)
@@ -26,9 +29,13 @@ def show_audit(results: Results, page: Path | None, console: Console) -> None:
     console.print()
     if results.verdict:
         console.print(Text(results.verdict, style="bold"))
+        if results.grade != "not graded":
+            console.print(Text(f"grade {results.grade}: {results.grade_reason}"))
         console.print()
     if results.attacks:
         console.print(_success_table(results))
+        if any(_flagged(attack, fmr) for attack in results.attacks for fmr in _fmr_labels(results)):
+            console.print(Text(EVERYBODY, style="dim"))
         for reason in _reasons(results):
             console.print(Text(f"not measured: {reason}", style="dim"))
     for judge, why in sorted(results.judges_missing.items()):
@@ -103,10 +110,19 @@ def _judge_rows(
 ) -> Iterator[list[Text]]:
     """Type-I and Type-II of one judge; of a control only Type-I, by which it is compared."""
     role = "unseen" if found.unseen else "attacked model" if judge == attack.backbone else ""
-    yield [Text(f"  {judge}"), Text("Type-I"), *(rate(found.type1.get(key)) for key in labels)]
+    first = [_marked(rate(found.type1.get(key)), found.everybody(key)) for key in labels]
+    yield [Text(f"  {judge}"), Text("Type-I"), *first]
     if not attack.control:
-        second = Text(f"    {role}", style="dim")
-        yield [second, Text("Type-II"), *(rate(found.type2.get(key)) for key in labels)]
+        second = [_marked(rate(found.type2.get(key)), found.everybody(key)) for key in labels]
+        yield [Text(f"    {role}", style="dim"), Text("Type-II"), *second]
+
+
+def _marked(cell: Text, flagged: bool) -> Text:
+    return cell.append("*") if flagged else cell
+
+
+def _flagged(attack: AttackResult, fmr: str) -> bool:
+    return any(judge.everybody(fmr) for judge in attack.judges.values())
 
 
 def _fmr_labels(results: Results) -> list[str]:

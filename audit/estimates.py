@@ -22,3 +22,8 @@ def mean_estimate(values: NDArray[np.floating], index: NDArray[np.intp], seed: i
     """Mean over subjects of any value that is no rate; ``index`` [N] numbers the subjects."""
     means = subject_means(values, index)
     return estimate(mean_over_subjects(means, rates=False, seed=seed))
+
+
+def rate_estimate(values: NDArray[np.bool_], index: NDArray[np.intp], seed: int) -> Estimate:
+    """Share of ``values`` [N] that are true, averaged over subjects; ``index`` [N] numbers them."""
+    return estimate(mean_over_subjects(subject_means(values, index), rates=True, seed=seed))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from audit.run_folder import full_disk_as_error
+from audit.run_folder import full_disk_as_error, private_files, remove
 from audit.synthesis import generate_faces
 from audit.watch import Watch
 from biometrics.errors import InputError
@@ -16,6 +18,7 @@ from biometrics.faces.folder import list_pictures, read_pictures
 
 SHEET_PEOPLE = 12
 SHEET_SIDE = 112
+SHEET_KINDS = (".png", ".jpg", ".webp")
 
 
 def align_folder(folder: Path, out: Path, watch: Watch) -> str:
@@ -25,17 +28,17 @@ def align_folder(folder: Path, out: Path, watch: Watch) -> str:
         InputError: no such folder, no pictures, no face, or ``out`` is not empty.
     """
     files = list_pictures(folder)
-    _prepare(out)
     with (
-        full_disk_as_error(out),
+        _filling(out),
         watch.task(f"align {len(files):,} pictures", len(files)) as advance,
     ):
         found = read_pictures(files, out, advance=advance)
     skipped = "".join(f"\n  skipped, {reason}: {n:,}" for reason, n in found.reasons.items())
     people = len(set(found.faces.subject_ids))
+    several = f"{found.several_faces:,}"
     return (
         f"{len(found.faces):,} faces of {people:,} subjects in {out}\n"
-        f"  pictures with several faces (nearest the centre taken): {found.several_faces:,}{skipped}"
+        f"  pictures with several faces (nearest the centre taken): {several}{skipped}"
     )
 
 
@@ -45,10 +48,11 @@ def synthesise(
     """Sample people who do not exist: a folder of pictures, one sub-folder a subject.
 
     Raises:
-        InputError: ``out`` is not empty.
+        InputError: ``out`` is not empty, or ``sheet`` names no kind of picture.
     """
-    _prepare(out)
-    with full_disk_as_error(out):
+    if sheet is not None:
+        _check_sheet(sheet)
+    with _filling(out):
         with watch.task(f"generate {subjects:,} people", subjects * pictures) as advance:
             faces = generate_faces(subjects, pictures, seed, advance=advance)
         with watch.task("write the pictures", len(faces)) as advance:
@@ -73,8 +77,30 @@ def contact_sheet(faces: FaceSet, pictures: int) -> Image.Image:
     return sheet
 
 
-def _prepare(out: Path) -> None:
-    with full_disk_as_error(out):
+def _check_sheet(sheet: Path) -> None:
+    """Find a wrong name before the work, not after."""
+    if sheet.suffix.lower() not in SHEET_KINDS or not sheet.absolute().parent.is_dir():
+        raise InputError(
+            f"--sheet {sheet}: expected a file in an existing folder that ends in "
+            + " or ".join(SHEET_KINDS)
+        )
+
+
+@contextmanager
+def _filling(out: Path) -> Iterator[None]:
+    """A new or empty folder to fill; emptied again where that fails, so that one can try again."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; --out names a folder")
+    with private_files(), full_disk_as_error(out):
+        new = not out.exists()
         out.mkdir(parents=True, exist_ok=True)
-    if any(out.iterdir()):
-        raise InputError(f"{out} is not empty; choose another --out")
+        if any(out.iterdir()):
+            raise InputError(f"{out} is not empty; choose another --out")
+        try:
+            yield
+        except BaseException:
+            for path in out.iterdir():
+                remove(path)
+            if new:
+                out.rmdir()
+            raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,6 @@ from biometrics.faces.appearance import AppearanceModel
 from biometrics.faces.appearance_fit import fit_appearance
 from biometrics.faces.images import digest
 from biometrics.templates import TemplateSet
-
-SHIPPED_NOTE = "shipped with faceleak"
 
 
 @dataclass(frozen=True)
@@ -61,26 +60,12 @@ def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: W
         WeightsError: the target is not ready.
         UnknownNameError: a backbone that does not exist.
     """
-    weights = {name: str(path) for name, path in config.weights.items()}
-    ready: dict[str, Backbone] = {}
-    missing: dict[str, str] = {}
-    for name in dict.fromkeys([config.target, *config.judges]):
-        factory = BACKBONES.get(name)
-        if isinstance(factory, Fittable) and name not in weights:
-            weights[name] = str(_fit_backbone(name, factory, people, run, watch))
-        try:
-            ready[name] = load_backbone(name, weights)
-        except WeightsError as error:
-            if name == config.target:
-                raise
-            missing[name] = str(error)
-            watch.note(f"judge {name} is not measured: {error}")
+    ready, missing = _load_backbones(config, people, run, watch)
     keys, templates = {}, {}
     for name, backbone in ready.items():
-        inputs = {"faces": people.stage.key, "backbone": name, "sha256": backbone.spec.sha256}
-        stage = run.stage(
-            f"templates/{name}", inputs, lambda out, b=backbone: _embed(b, people, out, watch)
-        )
+        inputs = {"faces": people.faces_key, "backbone": name, "sha256": backbone.spec.sha256}
+        embed = functools.partial(_embed, backbone, people, watch)
+        stage = run.stage(f"templates/{name}", inputs, embed)
         keys[name] = stage.key
         templates[name] = TemplateSet.load(stage.folder / "templates.parquet")
     model, appearance_key = _appearance(config, people, run, watch)
@@ -97,6 +82,27 @@ def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: W
     )
 
 
+def _load_backbones(
+    config: AuditConfig, people: People, run: RunFolder, watch: Watch
+) -> tuple[dict[str, Backbone], dict[str, str]]:
+    """The target and all judges that are ready, and why the others are not."""
+    weights = {name: str(path) for name, path in config.weights.items()}
+    ready: dict[str, Backbone] = {}
+    missing: dict[str, str] = {}
+    for name in dict.fromkeys([config.target, *config.judges]):
+        factory = BACKBONES.get(name)
+        if isinstance(factory, Fittable) and name not in weights:
+            weights[name] = str(_fit_backbone(name, factory, people, run, watch))
+        try:
+            ready[name] = load_backbone(name, weights)
+        except WeightsError as error:
+            if name == config.target:
+                raise
+            missing[name] = str(error)
+            watch.note(f"judge {name} is not measured: {error}")
+    return ready, missing
+
+
 def _fit_backbone(
     name: str, factory: Fittable, people: People, run: RunFolder, watch: Watch
 ) -> Path:
@@ -106,11 +112,11 @@ def _fit_backbone(
         with watch.task(f"fit {name} on {len(rows):,} attacker faces"):
             factory.fit(people.faces.crops[rows], out / "weights.safetensors")
 
-    stage = run.stage(f"backbones/{name}", {"faces": people.stage.key}, build)
+    stage = run.stage(f"backbones/{name}", {"faces": people.key}, build)
     return stage.folder / "weights.safetensors"
 
 
-def _embed(backbone: Backbone, people: People, out: Path, watch: Watch) -> None:
+def _embed(backbone: Backbone, people: People, watch: Watch, out: Path) -> None:
     with watch.task(
         f"embed {len(people.faces):,} faces with {backbone.spec.name}", len(people.faces)
     ) as advance:
@@ -138,6 +144,6 @@ def _appearance(
             )
         model.save(out / "appearance.safetensors")
 
-    inputs = {"faces": people.stage.key, "seed": config.seed, **sizes}
+    inputs = {"faces": people.key, "seed": config.seed, **sizes}
     stage = run.stage("appearance", inputs, build)
     return AppearanceModel.load(stage.folder / "appearance.safetensors"), stage.key

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from audit.config import AuditConfig, SynthSettings
-from audit.run_folder import RunFolder, Stage
+from audit.run_folder import RunFolder, Stage, stage_key
 from audit.split import (
     QUICK_SHARE,
     Role,
@@ -20,7 +20,7 @@ from audit.split import (
     role_of,
     split_rows,
 )
-from audit.synthesis import generate_faces, shipped_model_path
+from audit.synthesis import VARIATION, generate_faces, shipped_model_path
 from audit.watch import Watch
 from biometrics.errors import InputError
 from biometrics.faces.faceset import FaceSet
@@ -36,7 +36,8 @@ class People:
     Attributes:
         faces: every usable face.
         split: its rows by role.
-        stage: the stage that wrote them.
+        faces_key: hash of the faces.
+        key: hash of the faces and of the split.
         summary: the counts for the report.
         inputs: name and sha256 of what was read.
         generated: whether these people exist in a model only.
@@ -44,7 +45,8 @@ class People:
 
     faces: FaceSet
     split: Split
-    stage: Stage
+    faces_key: str
+    key: str
     summary: FacesSummary
     inputs: dict[str, str]
     generated: bool
@@ -87,7 +89,8 @@ def gather_people(config: AuditConfig, run: RunFolder, watch: Watch) -> People:
         }
     )
     _save_split(run, found.faces, split, config.seed)
-    return People(found.faces, split, stage, summary, source.inputs, generated=False)
+    key = people_key(stage, split)
+    return People(found.faces, split, stage.key, key, summary, source.inputs, generated=False)
 
 
 def _one_folder(config: AuditConfig) -> _Source:
@@ -98,7 +101,8 @@ def _one_folder(config: AuditConfig) -> _Source:
 
 
 def _two_folders(config: AuditConfig) -> _Source:
-    assert config.faces.attacker is not None and config.faces.leaked is not None
+    assert config.faces.attacker is not None
+    assert config.faces.leaked is not None
     leaked = _quick(list_pictures(config.faces.leaked), config)
     own = _quick(list_pictures(config.faces.attacker), config)
     leaked_names = {f.parent.name for f in leaked}
@@ -128,7 +132,7 @@ def _generated(config: AuditConfig, wanted: SynthSettings, run: RunFolder, watch
     share = QUICK_SHARE if config.quick else 1.0
     counts: dict[Role, int] = {
         "attacker": max(2, round(wanted.attacker_subjects * share)),
-        "threshold": max(2, round(wanted.threshold_subjects * share)),
+        "threshold": wanted.threshold_subjects,  # fewer would leave no FMR that can be measured
         "leaked": max(2, round(wanted.subjects * share)),
     }
     model_hash = digest(shipped_model_path().read_bytes())
@@ -140,7 +144,7 @@ def _generated(config: AuditConfig, wanted: SynthSettings, run: RunFolder, watch
             generate_faces(people, wanted.pictures, config.seed, advance=advance).save(folder)
 
     settings = {"people": people, "pictures": wanted.pictures, "seed": config.seed}
-    stage = run.stage("faces", {**settings, "model": model_hash}, build)
+    stage = run.stage("faces", {**settings, "model": model_hash, "variation": VARIATION}, build)
     faces = FaceSet.load(stage.folder)
     names = list(dict.fromkeys(faces.subject_ids.tolist()))
     in_order = [role for role, count in counts.items() for _ in range(count)]
@@ -149,7 +153,16 @@ def _generated(config: AuditConfig, wanted: SynthSettings, run: RunFolder, watch
     summary = _summary(faces, split).model_copy(
         update={"generated": True, "notes": _quick_note(config.quick)}
     )
-    return People(faces, split, stage, summary, {"generator": model_hash}, generated=True)
+    key = people_key(stage, split)
+    inputs = {"generator": model_hash}
+    return People(faces, split, stage.key, key, summary, inputs, generated=True)
+
+
+def people_key(stage: Stage, split: Split) -> str:
+    """Hash of the faces and of who plays which role: the seed moves subjects from one role to
+    another while the faces stay the same, and whatever was fitted on attackers must not be reused.
+    """
+    return stage_key("people", {"faces": stage.key, "split": split.key})
 
 
 def _quick_note(quick: bool) -> list[str]:
@@ -189,7 +202,8 @@ def hash_files(files: list[Path]) -> str:
     record = []
     for file in files:
         try:
-            content = digest(file.read_bytes())
+            with file.open("rb") as opened:
+                content = hashlib.file_digest(opened, "sha256").hexdigest()
         except OSError:
             content = "unreadable"
         record.append([file.parent.name, file.name, content])

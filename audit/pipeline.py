@@ -6,20 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from attacks.base import ATTACKS, make_settings
+from attacks.base import make_settings
 from audit.assemble import Assembly, now
 from audit.attempts import CONTROLS, Attempted, Attempts
 from audit.config import AuditConfig, effective_yaml
-from audit.models import prepare_models
+from audit.judging import Bench
+from audit.models import Models, prepare_models
 from audit.people import People, gather_people, seed_for
 from audit.run_folder import RunFolder, full_disk_as_error, stage_key
-from audit.samples import choose_rows, draw_samples
-from audit.verdict import NOTES, decide
+from audit.samples import choose_rows, draw_samples, pseudonym_salt
+from audit.verdict import NOTES, Store, decide
 from audit.watch import Watch
 from biometrics.backbones.base import BACKBONES
+from biometrics.faces.images import digest
+from biometrics.metrics.view2 import read_pairs
+from faceleak import __version__
 from reports.exports import write_csv
 from reports.html import render_report
-from reports.results import RESULTS_NAME, AttackResult, Results, load_results, save_results
+from reports.results import RESULTS_NAME, Results, load_results, save_results
 
 QUICK_EPOCHS = 0.5
 """A quick run trains for this share of the configured epochs."""
@@ -39,35 +43,64 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
     Raises:
         FaceleakError: anything that a user can cause, in one line.
     """
-    _check_names(config)
+    _check(config)
     with RunFolder(out) as run:
         run.write("audit.yaml", effective_yaml(config))
         people = gather_people(config, run, watch)
         models = prepare_models(config, people, run, watch)
+        run.note(**_origin(config, people, models))
         tries = Attempts(run, people, models, watch)
         seed = seed_for("attack", config.seed)
         made = [tries.attempt(name, settings, seed=seed) for name, settings in _attacks(config)]
-        keys = [key for attempted in made for key in attempted.keys]
-        settings = config.model_dump(mode="json", exclude={"weights", "faces"})
-        pairs = str(config.faces.pairs)
-        key = stage_key("results", {"keys": keys, "settings": settings, "pairs": pairs})
+        key = _results_key(config, people, models, made)
         path = run.path / RESULTS_NAME
-        if run.manifest_before.get("results") != key or not path.is_file():
+        if not run.has_results(key):
             with watch.task("work out the rates and their intervals"), full_disk_as_error(out):
-                assembly = Assembly(config, people, models)
+                assembly = Assembly(Bench(config, people, models))
                 save_results(_results(config, assembly, made, run), path)
-        run.finish(key)
+            run.finish(key)
         with watch.task("write the report"), full_disk_as_error(out):
             _render(config, run.path)
     return path
 
 
-def _check_names(config: AuditConfig) -> None:
-    """Find misspelt names before hours of work, not after."""
-    for name in (config.target, *config.judges):
+def _check(config: AuditConfig) -> None:
+    """Find misspelt names and absent files before hours of work, not after."""
+    for name in (config.target, *config.judges, *config.weights):
         BACKBONES.get(name)
     for attack in config.attacks:
         make_settings(attack.name, attack.settings)
+    if config.faces.pairs is not None:
+        read_pairs(config.faces.pairs)
+    pseudonym_salt()
+
+
+def _origin(config: AuditConfig, people: People, models: Models) -> dict[str, Any]:
+    """What the manifest says of where the run comes from."""
+    return {
+        "faceleak": __version__,
+        "seed": config.seed,
+        "inputs": people.inputs,
+        "weights": models.weights,
+        "judges_consulted": [],
+    }
+
+
+def _results_key(
+    config: AuditConfig, people: People, models: Models, made: Sequence[Attempted]
+) -> str:
+    """Hash of all that results.json depends on; how it is rendered is none of it."""
+    pairs = config.faces.pairs
+    settings = config.model_dump(mode="json", exclude={"weights", "faces", "output"})
+    inputs = {
+        "keys": [key for attempted in made for key in attempted.keys],
+        "people": people.key,
+        "backbones": models.backbone_keys,
+        "missing": models.missing,
+        "settings": {**settings, "samples": config.output.samples},
+        "pairs": None if pairs is None else digest(pairs.read_bytes()),
+    }
+    return stage_key(RESULTS_NAME, inputs)
 
 
 def _attacks(config: AuditConfig) -> list[tuple[str, dict[str, Any]]]:
@@ -90,7 +123,10 @@ def _results(
     people, models = assembly.people, assembly.models
     nearest = next(a for a in made if a.name == "control:nearest")
     rows = [assembly.attack(a, None if a.control else nearest, _note(a, people)) for a in made]
-    verdict = decide(rows, models.target, people.summary.leaked.subjects)
+    store = Store(
+        models.target, people.summary.leaked.subjects, people.generated, quick=config.quick
+    )
+    verdict = decide(rows, store)
     real = [a for a in made if not a.control]
     chosen = choose_rows(assembly.subjects, config.output.samples, config.seed)
     return Results(
@@ -104,14 +140,14 @@ def _results(
         target=models.target,
         provenance=assembly.provenance(),
         faces=people.summary,
-        backbones=assembly.backbones(),
+        backbones=assembly.bench.backbones(),
         judges_missing=models.missing,
         attacks=rows,
         histograms=assembly.histograms(made),
-        det=assembly.det(),
+        det=assembly.bench.det(),
         curves={a.name: a.curves for a in real if a.curves},
         samples=draw_samples(assembly, real, chosen, run),
-        notes=_notes(people, rows),
+        notes=_notes(people),
     )
 
 
@@ -120,7 +156,7 @@ def _note(attempted: Attempted, people: People) -> str:
     return "shares the appearance model that generated the people" if draws else ""
 
 
-def _notes(people: People, rows: Sequence[AttackResult]) -> list[str]:
+def _notes(people: People) -> list[str]:
     names = ["generated", "shared"] if people.generated else []
     return [NOTES[name] for name in (*names, "meaning", "interval")]
 
@@ -130,6 +166,3 @@ def _render(config: AuditConfig, run: Path) -> None:
         render_report(run, reveal=config.output.reveal)
     if "csv" in config.output.formats:
         write_csv(load_results(run), run / "results.csv")
-
-
-__all__ = ["ATTACKS", "run_audit"]

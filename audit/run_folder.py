@@ -19,13 +19,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from safetensors import SafetensorError
 
 from biometrics.errors import InputError, OutputError
+from reports.results import RESULTS_NAME
 
 STAGE_FILE = "stage.json"
 MANIFEST = "manifest.json"
+LOCK = ".lock"
 TEMPORARY = ".unfinished-"
+RESULTS_KEY = "results"
+PRIVATE = 0o077
+"""Artefacts are 0600 and folders 0700."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
 
 STAGES_VERSION = 1
 """Part of every key; raised when a stage's code changes what it writes."""
@@ -59,40 +68,58 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.manifest: dict[str, Any] = {"stages": {}}
-        self.manifest_before: dict[str, Any] = {}
 
     def __enter__(self) -> RunFolder:
+        self._umask = os.umask(PRIVATE)
         try:
-            self._umask = os.umask(0o077)
-            self.path.mkdir(parents=True, exist_ok=True)
-            foreign = [p.name for p in self.path.iterdir() if p.name != ".lock"]
-            if foreign and not (self.path / MANIFEST).is_file():
-                raise InputError(
-                    f"{self.path} holds files that are no faceleak run; choose another --out"
-                )
-            self._lock = (self.path / ".lock").open("w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.manifest_before = _read_json(self.path / MANIFEST)
-            self.write(MANIFEST, json.dumps(self.manifest))
-        except BlockingIOError as error:
-            os.umask(self._umask)
-            raise InputError(f"another faceleak is writing to {self.path}") from error
-        except FileExistsError as error:
-            os.umask(self._umask)
-            raise InputError(f"{self.path} is a file; --out names a folder") from error
-        except OSError as error:
-            os.umask(self._umask)
-            raise OutputError(f"cannot write to {self.path}: {error.strerror}") from error
-        except InputError:
+            self._lock = self._locked()
+        except BaseException:
             os.umask(self._umask)
             raise
-        for rubbish in self.path.rglob(f"{TEMPORARY}*"):
-            remove(rubbish)
+        try:
+            for rubbish in _rubbish(self.path):
+                remove(rubbish)
+            before = _read_json(self.path / MANIFEST)
+            # Kept until other results are written: what is there still belongs to these inputs.
+            self.manifest |= {k: v for k, v in before.items() if k == RESULTS_KEY}
+            self.note()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_exception: object) -> None:
         self._lock.close()
         os.umask(self._umask)
+
+    def _locked(self) -> IO[str]:
+        """The open and locked lock file; nothing is written into a folder that is no run."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._refuse_foreign()
+            lock = (self.path / LOCK).open("w")
+        except FileExistsError as error:
+            raise InputError(f"{self.path} is a file; --out names a folder") from error
+        except OSError as error:
+            raise OutputError(f"cannot write to {self.path}: {error.strerror}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            if isinstance(error, BlockingIOError):
+                raise InputError(f"another faceleak is writing to {self.path}") from error
+            raise OutputError(f"cannot lock {self.path}: {error.strerror}") from error
+        return lock
+
+    def _refuse_foreign(self) -> None:
+        # A start that was killed at once leaves the lock and at most an unfinished manifest.
+        own = (LOCK, f"{TEMPORARY}{MANIFEST}")
+        foreign = sorted(p.name for p in self.path.iterdir() if p.name not in own)
+        if foreign and not (self.path / MANIFEST).is_file():
+            raise InputError(
+                f"{self.path} holds files that are no faceleak run ({foreign[0]}); "
+                "choose another --out"
+            )
 
     def stage(self, name: str, inputs: Mapping[str, Any], build: Callable[[Path], None]) -> Stage:
         """Do a stage unless it is done.
@@ -108,7 +135,7 @@ class RunFolder:
         if done is None or done.key != key:
             done = self._build(final, key, build)
         self.manifest["stages"][name] = {"key": done.key, "seconds": round(done.seconds, 3)}
-        self.write(MANIFEST, json.dumps(self.manifest, indent=1))
+        self.note()
         return done
 
     def _build(self, final: Path, key: str, build: Callable[[Path], None]) -> Stage:
@@ -128,10 +155,18 @@ class RunFolder:
             os.replace(temporary, final)
         return Stage(final, key, seconds, fresh=True)
 
+    def note(self, **facts: Any) -> None:
+        """Add facts to the manifest and write it."""
+        self.manifest |= facts
+        self.write(MANIFEST, json.dumps(self.manifest, indent=1))
+
+    def has_results(self, key: str) -> bool:
+        """Whether results.json is there and belongs to these inputs."""
+        return self.manifest.get(RESULTS_KEY) == key and (self.path / RESULTS_NAME).is_file()
+
     def finish(self, results_key: str) -> None:
         """Note that results.json belongs to these inputs."""
-        self.manifest["results"] = results_key
-        self.write(MANIFEST, json.dumps(self.manifest, indent=1))
+        self.note(**{RESULTS_KEY: results_key})
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write one file of the run in one step."""
@@ -139,8 +174,12 @@ class RunFolder:
         temporary = path.parent / f"{TEMPORARY}{path.name}"
         data = content.encode() if isinstance(content, str) else content
         with full_disk_as_error(self.path):
-            temporary.write_bytes(data)
-            os.replace(temporary, path)
+            try:
+                temporary.write_bytes(data)
+                os.replace(temporary, path)
+            except BaseException:
+                remove(temporary)
+                raise
         return path
 
 
@@ -175,14 +214,48 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _rubbish(run: Path) -> list[Path]:
+    """What a killed start left: unfinished stages, and files that were not yet renamed."""
+    return [*run.rglob(f"{TEMPORARY}*"), *run.glob(".*.tmp"), *run.glob("*/.*.tmp")]
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Within the block, what is written can be read by its owner only."""
+    before = os.umask(PRIVATE)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 @contextmanager
 def full_disk_as_error(path: Path) -> Iterator[None]:
-    """Say in words that the disk is full or closed to us."""
+    """Say in words that the disk is full or closed to us.
+
+    An error that names a file elsewhere (a picture that cannot be read) is passed on as it is.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
-            raise OutputError(
-                f"cannot write to {path}: {error.strerror}; finished stages are kept, run again"
-            ) from error
-        raise
+        if (error.errno not in NO_ROOM and not _numpy_wrote_less(error)) or _elsewhere(error, path):
+            raise
+        raise _no_room(path, error.strerror or "the disk is full") from error
+    except SafetensorError as error:
+        if "os error" not in str(error).lower():
+            raise
+        raise _no_room(path, str(error)) from error
+
+
+def _no_room(path: Path, why: str) -> OutputError:
+    return OutputError(f"cannot write to {path}: {why}; finished stages are kept, run again")
+
+
+def _numpy_wrote_less(error: OSError) -> bool:
+    """NumPy tells of a full disk by numbers only: ``150528 requested and 4096 written``."""
+    return error.errno is None and "requested and" in str(error)
+
+
+def _elsewhere(error: OSError, path: Path) -> bool:
+    named = error.filename
+    return isinstance(named, str) and not Path(named).absolute().is_relative_to(path.absolute())

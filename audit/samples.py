@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audit.attempts import Attempted
-from audit.run_folder import RunFolder, full_disk_as_error, remove
+from audit.run_folder import RunFolder, remove
 from biometrics.errors import InputError
 from biometrics.faces.resize import to_canonical
 from reports.pictures import save_reconstruction_png
@@ -41,19 +43,18 @@ def draw_samples(
     """Write the pictures below ``figures/`` and describe them, attack by attack for each person."""
     folder = run.path / FIGURES
     salt = pseudonym_salt()
-    with full_disk_as_error(run.path):
-        remove(folder)
-        folder.mkdir()
-        samples = []
-        for number, row in enumerate(rows):
-            original = f"{FIGURES}/{number:02d}-original.png"
-            crop = assembly.people.faces.crops[assembly.rows[row]]
-            Image.fromarray(np.asarray(crop)).save(run.path / original, optimize=True)
-            for made in attacks:
-                name = f"{FIGURES}/{number:02d}-{made.name.replace(':', '-')}.png"
-                picture = to_canonical(np.asarray(made.crops[row : row + 1]))[0]
-                save_reconstruction_png(Image.fromarray(picture), run.path / name)
-                samples.append(_describe(assembly, made, row, (original, name), salt))
+    remove(folder)
+    folder.mkdir()
+    samples = []
+    for number, row in enumerate(rows):
+        original = f"{FIGURES}/{number:02d}-original.png"
+        crop = assembly.people.faces.crops[assembly.rows[row]]
+        Image.fromarray(np.asarray(crop)).save(run.path / original, optimize=True)
+        for made in attacks:
+            name = f"{FIGURES}/{number:02d}-{made.name.replace(':', '-')}.png"
+            picture = to_canonical(np.asarray(made.crops[row : row + 1]))[0]
+            save_reconstruction_png(Image.fromarray(picture), run.path / name)
+            samples.append(_describe(assembly, made, row, (original, name), salt))
     return samples
 
 
@@ -108,10 +109,21 @@ def pseudonym_salt() -> bytes:
     path = Path(named) if named else home / "faceleak" / "salt"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(32))
+        _make_salt(path)
     salt = path.read_bytes()
     if not 16 <= len(salt) <= 64:
         raise InputError(f"{path} must hold 16 to 64 bytes of salt, got {len(salt)}")
     return salt
+
+
+def _make_salt(path: Path) -> None:
+    """Write a new salt, 0600. It appears whole, and where two runs make one, the first one's
+    stays."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".salt.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        os.unlink(temporary)

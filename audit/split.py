@@ -7,10 +7,11 @@ on who else is in the folder (DESIGN rule: 64 / 16 / 20).
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,9 @@ MIN_ATTACKER_FACES = 20
 
 def unit_hash(name: str, *, purpose: str, seed: int) -> float:
     """A number in [0, 1) that depends on the name, the purpose and the seed alone."""
-    digest = hashlib.blake2b(name.encode(), key=f"{purpose}:{seed}".encode(), digest_size=8)
+    # Folder names need not be valid UTF-8; Python keeps their odd bytes as surrogates.
+    data = name.encode("utf-8", "surrogateescape")
+    digest = hashlib.blake2b(data, key=f"{purpose}:{seed}".encode(), digest_size=8)
     return int.from_bytes(digest.digest(), "big") / 2**64
 
 
@@ -63,6 +66,12 @@ class Split:
     leaked: NDArray[np.intp]
     capped: NDArray[np.intp]
 
+    @property
+    def key(self) -> str:
+        """SHA-256 over all rows: what is fitted on some of them depends on it."""
+        rows = {role: getattr(self, role).tolist() for role in get_args(Role)}
+        return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+
 
 def split_rows(subjects: Iterable[str], roles: dict[str, Role]) -> Split:
     """Rows by role, at most ten of a subject in the threshold and leaked sets.
@@ -90,7 +99,7 @@ def _check(split: Split, names: list[str]) -> None:
     }
     if len(split.attacker) < MIN_ATTACKER_FACES or people["threshold"] < 2 or people["leaked"] < 2:
         raise InputError(
-            f"too few people: {len(set(names))} subjects gave {len(split.attacker)} attacker faces, "
-            f"{people['threshold']} threshold and {people['leaked']} leaked subjects; needed are "
-            f"{MIN_ATTACKER_FACES} faces, 2 and 2 subjects"
+            f"too few people: {len(set(names))} subjects with a face gave {len(split.attacker)} "
+            f"attacker faces, {people['threshold']} threshold and {people['leaked']} leaked "
+            f"subjects; needed are {MIN_ATTACKER_FACES} faces, 2 and 2 subjects"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 
@@ -32,8 +32,8 @@ NOTES = {
         "picture, with no liveness check."
     ),
     "interval": (
-        "Intervals are 95 % intervals over subjects and conditional on the threshold; an average is "
-        "taken within a subject first, then over subjects."
+        "Intervals are 95 % intervals over subjects and conditional on the threshold; an average "
+        "is taken within a subject first, then over subjects."
     ),
     "generated": (
         "The subjects of this run are nobody: they were sampled from the appearance model that "
@@ -64,6 +64,23 @@ def judge_of(spec: BackboneSpec, target: str) -> JudgeStanding:
 
 
 @dataclass(frozen=True)
+class Store:
+    """Whose templates leaked, as far as the sentence needs it.
+
+    Attributes:
+        target: the backbone that made the templates.
+        subjects: people in the store.
+        generated: whether they are nobody.
+        quick: whether the attack was trained on a part of the data only.
+    """
+
+    target: str
+    subjects: int
+    generated: bool = False
+    quick: bool = False
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The top of the report."""
 
@@ -81,7 +98,7 @@ class _Candidate:
     sar: Measured
 
 
-def decide(attacks: Sequence[AttackResult], target: str, subjects: int) -> Verdict:
+def decide(attacks: Sequence[AttackResult], store: Store) -> Verdict:
     """Headline, grade and sentence.
 
     The headline is the strongest attack by an unseen judge: one that is not the attacked model, no
@@ -89,13 +106,12 @@ def decide(attacks: Sequence[AttackResult], target: str, subjects: int) -> Verdi
     none, the verdict rests on the attacked model alone and the grade is capped.
     """
     real = [a for a in attacks if not a.control]
-    unseen = _strongest(_candidates(real, target, unseen=True))
-    best = unseen or _strongest(_candidates(real, target, unseen=False))
+    unseen = _strongest(_candidates(real, store.target, unseen=True))
+    best = unseen or _strongest(_candidates(real, store.target, unseen=False))
     if best is None:
-        reason = "no success rate could be measured; there are too few people for any FMR"
-        return Verdict(None, "not graded", reason, f"Nothing could be measured: {reason}.")
+        reason = _why_nothing(real, store.target)
+        return Verdict(None, "not graded", reason, f"There is no verdict: {reason}.")
     policy = yaml.safe_load(files("configs").joinpath("policy", "grades.yaml").read_text())
-    grade = _grade(best.sar, policy, capped=unseen is None)
     headline = None
     if unseen is not None:
         headline = Headline(
@@ -103,10 +119,24 @@ def decide(attacks: Sequence[AttackResult], target: str, subjects: int) -> Verdi
         )
     return Verdict(
         headline,
-        grade,
+        _grade(best.sar, policy, capped=unseen is None),
         _reason(best, policy, unseen is None),
-        _sentence(best, target, subjects, unseen is None),
+        _sentence(best, store, unseen is None),
     )
+
+
+def _why_nothing(real: Sequence[AttackResult], target: str) -> str:
+    judges = {name: judge for attack in real for name, judge in attack.judges.items()}
+    if not judges:
+        return "no judge was ready"
+    if target not in judges and not any(judge.unseen for judge in judges.values()):
+        return f"neither {target} itself nor an unseen judge is among the judges"
+    cells = [cell for judge in judges.values() for cell in judge.type1.items()]
+    if not any(isinstance(sar, Measured) for _, sar in cells):
+        return "there are too few people to set a threshold at any FMR"
+    if all(fmr_value(fmr) < fmr_value(HEADLINE_FMR) for fmr, _ in cells):
+        return f"a verdict needs FMR {HEADLINE_FMR} or a higher one among the settings"
+    return f"no judge that counts was measured at FMR {HEADLINE_FMR} or above"
 
 
 def _candidates(
@@ -149,19 +179,19 @@ def _reason(best: _Candidate, policy: dict[str, Any], own_only: bool) -> str:
     return text
 
 
-def _sentence(best: _Candidate, target: str, subjects: int, own_only: bool) -> str:
-    share = f"{100 * best.sar.value:.0f}"
-    one_in = f"1 in {round(1 / fmr_value(best.fmr)):,}"
-    judged = (
-        f"by {target} itself (own model only: no unseen judge was at hand)"
+def _sentence(best: _Candidate, store: Store, own_only: bool) -> str:
+    people = "generated people (who are nobody)" if store.generated else "people"
+    part = {0.0: "None", 1.0: "All"}.get(best.sar.value, f"About {100 * best.sar.value:.0f} %")
+    by_whom = (
+        f"by {store.target} itself (own model only: no unseen judge could be used)"
         if own_only
         else f"by {best.judge}, which the attack never saw"
     )
-    return (
-        f"Of 100 people in this store of {subjects:,}, about {share} would be accepted {judged}, from "
-        f"a face rebuilt out of their {target} template and injected without a liveness check, at a "
-        f"false match rate of {one_in}."
+    text = (
+        f"{part} of the {store.subjects:,} {people} in this store would be accepted "
+        f"{by_whom}, from a face rebuilt out of their {store.target} template and injected without "
+        f"a liveness check, at a false match rate of 1 in {round(1 / fmr_value(best.fmr)):,}."
     )
-
-
-assert set(GRADES) < set(get_args(Grade))
+    if store.quick:
+        text += " This was a quick run, on a part of the data: a full one may well find more."
+    return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from biometrics.errors import FaceleakError, UnknownNameError
@@ -65,9 +65,23 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
-        package = importlib.import_module(self.builtin)
-        for module in pkgutil.iter_modules(package.__path__, f"{self.builtin}."):
-            importlib.import_module(module.name)
-        for point in entry_points(group=self.group):
+        self._loaded = True  # set first: a plug-in's module may ask for another plug-in
+        try:
+            package = importlib.import_module(self.builtin)
+            for module in pkgutil.iter_modules(package.__path__, f"{self.builtin}."):
+                importlib.import_module(module.name)
+            for point in entry_points(group=self.group):
+                self._load_point(point)
+        except BaseException:
+            self._loaded = False  # the next look-up must not find half a registry without a word
+            raise
+
+    def _load_point(self, point: EntryPoint) -> None:
+        try:
             point.load()
+        except FaceleakError:
+            raise
+        except Exception as error:  # somebody else's module: it may raise anything
+            raise FaceleakError(
+                f"the {self.kind} plug-in '{point.name}' ({point.value}) cannot be loaded: {error}"
+            ) from error

@@ -85,18 +85,20 @@ class TemplateSet:
             table = pq.read_table(path)
         except (OSError, pa.ArrowInvalid) as error:
             raise InputError(f"{path} is not a readable Parquet file: {error}") from error
-        about = json.loads((table.schema.metadata or {}).get(b"faceleak", b"null"))
-        if about is None or "vector" not in table.column_names:
-            raise InputError(f"{path} holds no templates written by faceleak")
-        column = table.column("vector").combine_chunks()
-        vectors = column.flatten().to_numpy().reshape(len(table), column.type.list_size)
-        return cls(
-            vectors,
-            table.drop_columns(["vector"]).to_pandas(),
-            about["backbone"],
-            about["normalised"],
-            about["source"],
-        )
+        try:
+            about = json.loads((table.schema.metadata or {})[b"faceleak"])
+            column = table.column("vector").combine_chunks()
+            # A copy, since pyarrow hands out read-only memory, which torch refuses.
+            vectors = np.array(column.flatten(), dtype=np.float32)
+            return cls(
+                vectors.reshape(len(table), column.type.list_size),
+                table.drop_columns(["vector"]).to_pandas(),
+                about["backbone"],
+                about["normalised"],
+                about["source"],
+            )
+        except (KeyError, ValueError, AttributeError, TypeError) as error:
+            raise InputError(f"{path} holds no templates written by faceleak") from error
 
 
 def check_finite(vectors: NDArray[np.floating]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from pydantic import field_validator
+from safetensors.numpy import save_file
 
 from attacks.base import (
     ATTACKS,
@@ -18,10 +20,13 @@ from attacks.base import (
     make_settings,
     register_attack,
 )
-from attacks.inversion.linear import check_dimension, check_pairs
+from attacks.checks import check_dimension, check_pairs
+from attacks.saved import read_arrays, save_appearance, with_appearance
 from biometrics.faces.faceset import FaceSet
 from biometrics.faces.resize import from_pixels
 from biometrics.templates import TemplateSet
+
+FILE = "control.safetensors"
 
 
 @register_attack("control:mean")
@@ -30,6 +35,10 @@ class MeanFace(InversionAttack):
 
     knowledge: ClassVar[str] = "nothing"
     control: ClassVar[bool] = True
+
+    def __init__(self, settings: AttackSettings, resources: Resources) -> None:
+        super().__init__(settings, resources)
+        self.dim = 0
 
     def fit(self, faces: FaceSet, templates: TemplateSet) -> None:
         """Nothing to learn: the mean face is the appearance model's."""
@@ -40,16 +49,18 @@ class MeanFace(InversionAttack):
         """N times the mean texture on the mean shape."""
         check_dimension(vectors, self.dim)
         model, n = self.resources.appearance, len(vectors)
-        crops = np.broadcast_to(model.mean_texture, (n, *model.mean_texture.shape))
-        return Reconstruction(crops, np.broadcast_to(model.mean_shape, (n, 68, 2)))
+        crops = np.tile(model.mean_texture, (n, 1, 1, 1))
+        return Reconstruction(crops, np.tile(model.mean_shape, (n, 1, 1)))
 
     def save(self, folder: Path) -> None:
-        """The dimension and the appearance model."""
-        save_file({"dim": np.array([self.dim])}, folder / "control.safetensors")
+        """The dimension and the appearance model, whose mean face is the answer."""
+        save_file({"dim": np.array([self.dim])}, folder / FILE)
+        save_appearance(self.resources, folder)
 
     def restore(self, folder: Path) -> None:
-        """Read what :meth:`save` wrote."""
-        self.dim = int(load_file(folder / "control.safetensors")["dim"][0])
+        """Read both files; the stored appearance model replaces the given one."""
+        self.dim = int(read_arrays(folder / FILE, ("dim",))["dim"][0])
+        self.resources = with_appearance(self.resources, folder)
 
 
 class _TrainingFaces(InversionAttack):
@@ -59,7 +70,7 @@ class _TrainingFaces(InversionAttack):
 
     def __init__(self, settings: AttackSettings, resources: Resources) -> None:
         super().__init__(settings, resources)
-        self.vectors = np.zeros((0, 0), dtype=np.float32)
+        self.vectors: NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
 
     def fit(self, faces: FaceSet, templates: TemplateSet) -> None:
         """Keep the collection (the crops stay where they are, memory-mapped)."""
@@ -67,11 +78,10 @@ class _TrainingFaces(InversionAttack):
         self.crops: NDArray[np.uint8] = faces.crops
         self.landmarks = faces.landmarks
         self.vectors = templates.vectors
-        self.normalised = templates.normalised
 
+    @abstractmethod
     def choose(self, vectors: NDArray[np.float32]) -> NDArray[np.intp]:
-        """The row of the collection that answers each template."""
-        raise NotImplementedError
+        """The row of the collection that answers each template, int [N]."""
 
     def invert(self, vectors: NDArray[np.float32]) -> Reconstruction:
         """The chosen faces at the size of the canonical crop."""
@@ -82,18 +92,18 @@ class _TrainingFaces(InversionAttack):
 
     def save(self, folder: Path) -> None:
         """The collection with its templates."""
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "vectors": np.ascontiguousarray(self.vectors),
-            "crops": np.array(self.crops),
+            "crops": np.ascontiguousarray(self.crops),
             "landmarks": np.ascontiguousarray(self.landmarks),
         }
-        save_file(arrays, folder / "control.safetensors")
+        save_file(arrays, folder / FILE)
 
     def restore(self, folder: Path) -> None:
         """Read what :meth:`save` wrote."""
-        arrays = load_file(folder / "control.safetensors")
-        self.vectors, self.crops = arrays["vectors"].copy(), arrays["crops"]
-        self.landmarks = arrays["landmarks"].copy()
+        arrays = read_arrays(folder / FILE, ("vectors", "crops", "landmarks"))
+        self.vectors, self.crops = arrays["vectors"], arrays["crops"]
+        self.landmarks = arrays["landmarks"]
 
 
 @register_attack("control:nearest")
@@ -103,9 +113,12 @@ class NearestFace(_TrainingFaces):
     knowledge: ClassVar[str] = "a collection of other people's faces and their templates"
 
     def choose(self, vectors: NDArray[np.float32]) -> NDArray[np.intp]:
-        """The nearest training template; squared distances by the expanded square."""
-        squares = np.einsum("ij,ij->i", self.vectors, self.vectors, dtype=np.float64)
-        return (squares[None] - 2 * vectors.astype(np.float64) @ self.vectors.T).argmin(axis=1)
+        """The nearest training template, the first of equals; squared distances by the expanded
+        square."""
+        own = self.vectors.astype(np.float64)
+        squares = np.einsum("ij,ij->i", own, own)
+        rows: NDArray[np.intp] = (squares - 2 * vectors.astype(np.float64) @ own.T).argmin(axis=1)
+        return rows
 
 
 @register_attack("control:random")
@@ -121,7 +134,7 @@ class RandomFace(_TrainingFaces):
         """A uniform draw for each template."""
         seeds = [
             np.random.SeedSequence([self.resources.seed, *np.frombuffer(v.tobytes(), np.uint32)])
-            for v in np.ascontiguousarray(vectors)
+            for v in np.ascontiguousarray(vectors, dtype=np.float32)
         ]
         draws = [np.random.default_rng(seed).integers(len(self.crops)) for seed in seeds]
         return np.array(draws, dtype=np.intp)
@@ -131,10 +144,17 @@ class ShuffledSettings(AttackSettings):
     """Settings of ``control:shuffled``.
 
     Attributes:
-        attack: the attack that is trained on permuted templates.
+        attack: the attack that is trained on permuted templates; no control itself.
     """
 
     attack: str = "linear"
+
+    @field_validator("attack")
+    @classmethod
+    def _is_a_real_attack(cls, name: str) -> str:
+        if ATTACKS.get(name).control:
+            raise ValueError(f"'{name}' is a control itself; name an attack")
+        return name
 
 
 @register_attack("control:shuffled")
@@ -157,9 +177,11 @@ class Shuffled(InversionAttack):
         self.attack = ATTACKS.get(name)(make_settings(name, {}), resources)
 
     def fit(self, faces: FaceSet, templates: TemplateSet) -> None:
-        """Permute the templates, then train."""
+        """Permute the templates so that none stays with its picture, then train."""
         check_pairs(faces, templates)
-        order = np.random.default_rng(self.resources.seed).permutation(len(templates))
+        around = np.random.default_rng(self.resources.seed).permutation(len(templates))
+        order = np.empty_like(around)
+        order[around] = np.roll(around, 1)
         self.attack.fit(faces, templates.take(order))
         self.curves = self.attack.curves
 

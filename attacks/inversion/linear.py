@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from attacks.base import (
     AttackSettings,
@@ -22,10 +22,10 @@ from attacks.base import (
     Resources,
     register_attack,
 )
-from biometrics.errors import InputError
-from biometrics.faces.appearance import AppearanceModel
+from attacks.checks import check_dimension, check_pairs
+from attacks.saved import read_arrays, save_appearance, with_appearance
 from biometrics.faces.faceset import FaceSet
-from biometrics.templates import TemplateSet, check_finite
+from biometrics.templates import TemplateSet
 
 BATCH = 128
 
@@ -38,7 +38,7 @@ class LinearSettings(AttackSettings):
         exaggeration: factor on the predicted coefficients. Regression predicts less variance than
             faces have, as if everybody were more average than they are; a caricature makes up for
             it. Chosen with the ridge on a fold of attacker subjects, judged by the attacked model
-            (``benchmarks/tune_linear.py``).
+            (``benchmarks/lfw/tune_linear.py``).
     """
 
     ridge: float = Field(default=1e-2, ge=0)
@@ -72,7 +72,8 @@ class Linear(InversionAttack):
     def coefficients(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predicted standardised coefficients [N, K]."""
         check_dimension(vectors, len(self.mean))
-        return ((vectors - self.mean) @ self.weights * self.settings.exaggeration).astype(np.float32)
+        predicted = (vectors - self.mean) @ self.weights
+        return (predicted * self.settings.exaggeration).astype(np.float32)
 
     def invert(self, vectors: NDArray[np.float32]) -> Reconstruction:
         """Faces at the size of the appearance model's texture.
@@ -93,12 +94,12 @@ class Linear(InversionAttack):
     def save(self, folder: Path) -> None:
         """``linear.safetensors`` and ``appearance.safetensors``."""
         save_file({"mean": self.mean, "weights": self.weights}, folder / "linear.safetensors")
-        self.resources.appearance.save(folder / "appearance.safetensors")
+        save_appearance(self.resources, folder)
 
     def restore(self, folder: Path) -> None:
         """Read both files; the stored appearance model replaces the given one."""
-        arrays = load_file(folder / "linear.safetensors")
-        self.mean, self.weights = arrays["mean"].copy(), arrays["weights"].copy()
+        arrays = read_arrays(folder / "linear.safetensors", ("mean", "weights"))
+        self.mean, self.weights = arrays["mean"], arrays["weights"]
         self.resources = with_appearance(self.resources, folder)
 
 
@@ -107,48 +108,18 @@ def solve_ridge(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean template [D] and weights [D, K] of the ridge regression through centred targets.
 
-    Minimises ``‖(X - mean) W - Y‖² + λ‖W‖²`` with ``λ = ridge · N · mean variance of X``. The targets
-    are standardised coefficients, centred by construction, so there is no intercept: a template that
-    says nothing falls on the mean face.
+    Minimises ``‖(X - mean) W - Y‖² + λ‖W‖²`` with ``λ = ridge · N · mean variance of X``. The
+    targets are standardised coefficients, centred by construction, so there is no intercept: a
+    template that says nothing falls on the mean face. Without a penalty, W is the smallest of the
+    solutions (of templates in float32: singular values below a millionth count as zero).
     """
     mean = vectors.mean(axis=0, dtype=np.float64)
     x = vectors.astype(np.float64) - mean
+    y = targets.astype(np.float64)
     gram = x.T @ x
     penalty = ridge * np.trace(gram) / len(gram)
-    weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ targets.astype(np.float64))
+    if penalty > 0:
+        weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ y)
+    else:  # the normal equations may have many solutions
+        weights = np.linalg.lstsq(x, y, rcond=1e-6)[0]
     return mean.astype(np.float32), weights.astype(np.float32)
-
-
-def check_pairs(faces: FaceSet, templates: TemplateSet) -> None:
-    """Refuse faces and templates that cannot be row-by-row pairs.
-
-    Raises:
-        InputError: different numbers, or fewer than two pairs.
-    """
-    if len(faces) != len(templates) or len(faces) < 2:
-        raise InputError(
-            f"an attack needs two or more pairs, got {len(faces)} faces and {len(templates)} templates"
-        )
-
-
-def check_dimension(vectors: NDArray[np.float32], expected: int) -> None:
-    """Refuse templates that an attack was not fitted for.
-
-    Raises:
-        InputError: another dimension, or NaN or infinite values.
-    """
-    if vectors.ndim != 2 or vectors.shape[1] != expected:
-        raise InputError(
-            f"the attack was fitted on templates of {expected} values, got {list(vectors.shape)}"
-        )
-    check_finite(vectors)
-
-
-def with_appearance(resources: Resources, folder: Path) -> Resources:
-    """The resources with the appearance model that an attack saved beside itself."""
-    return Resources(
-        AppearanceModel.load(folder / "appearance.safetensors"),
-        resources.backbone,
-        resources.seed,
-        resources.advance,
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from torch.utils.data import (
     TensorDataset,
 )
 
+from biometrics.errors import ConfigError
 from biometrics.progress import Advance, silent
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -129,12 +131,16 @@ def train(
 
     Args:
         network: from inputs [B, D] to whatever ``loss`` compares with the targets.
-        advance: told about every pair that was trained on (``epochs`` times each).
+        advance: told about the pairs of every finished step.
+
+    Raises:
+        ConfigError: the loss is no longer a number.
     """
     module = _Decoder(network, loss, schedule, advance)
     kept = torch.from_numpy(np.flatnonzero(~pairs.held_out))
     held = torch.from_numpy(np.flatnonzero(pairs.held_out))
     shuffle = torch.Generator().manual_seed(schedule.seed)
+    network.train()
     with _quiet(), seeded(schedule.seed):
         trainer = lightning.Trainer(
             max_epochs=schedule.epochs,
@@ -151,6 +157,11 @@ def train(
             _loader(pairs, held, schedule.batch_size, None) if len(held) else None,
         )
     network.to("cpu").eval()
+    if not math.isfinite(module.curves.train[-1]):
+        raise ConfigError(
+            f"training diverged (loss {module.curves.train[-1]}) at learning rate "
+            f"{schedule.learning_rate:g}; give a lower one"
+        )
     return module.curves
 
 
@@ -167,7 +178,8 @@ def held_out_subjects(subjects: NDArray[np.str_], *, share: float, seed: int) ->
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed torch within the block and give the caller its random state back."""
-    with torch.random.fork_rng():
+    # The devices are listed because torch warns where there are several and none is named.
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield
 
@@ -191,6 +203,7 @@ def _quiet() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r".*but have no `val_dataloader`.*")
         warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=r".*GPU available but not used.*")
         warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")

@@ -1,9 +1,10 @@
 """The statistical appearance model: shape and texture by principal components, joined by the warp.
 
 Sources: Cootes et al. 1998 (active appearance models), as used by Cole et al. 2017, section 2.2.
-A face is a vector of standardised coefficients, the shape's first, then the texture's; its texture is
-drawn on the mean face and warped to its landmarks. The covariance of the coefficients is split into a
-part between and a part within subjects, so that people can be sampled with several pictures each.
+A face is a vector of standardised coefficients, the shape's first, then the texture's; its texture
+is drawn on the mean face and warped to its landmarks. The covariance of the coefficients is split
+into a part between and a part within subjects, so that people can be sampled with several pictures
+each.
 """
 
 from __future__ import annotations
@@ -30,12 +31,15 @@ BATCH = 64
 WARP_STRIDE = 4
 """The flow is evaluated at every fourth pixel: six times faster, differences below a grey level."""
 
+HALVED = ("mean_texture", "pixel_weights", "between", "within")
+"""What a compact file holds at half precision."""
+
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Faces before the warp: textures [N, 3, T, T] in [0, 1] and landmarks [N, 68, 2] (224 crop)."""
+    """Faces before the warp: textures [N, 3, T, T] in [0, 1], landmarks [N, 68, 2] (224 crop)."""
 
     textures: Tensor
     landmarks: Tensor
@@ -121,37 +125,41 @@ class AppearanceModel:
             advance(len(textures))
         return np.concatenate([shape, np.concatenate(parts)], axis=1).astype(np.float32)
 
-    def sample(self, people: int, pictures: int, seed: int) -> SampledPeople:
+    def sample(
+        self, people: int, pictures: int, seed: int, *, variation: float = 1.0
+    ) -> SampledPeople:
         """Draw people, with several pictures each.
 
         A person's mean is normal with the covariance between subjects, a picture's deviation from
-        it normal with the covariance within subjects.
+        it normal with the covariance within subjects, times ``variation``.
         """
         rng = np.random.default_rng(seed)
         k = self.n_coefficients
         means = rng.standard_normal((people, k)) @ _root(self.between)
         person = np.repeat(np.arange(people), pictures)
         deviations = rng.standard_normal((len(person), k)) @ _root(self.within)
-        return SampledPeople((means[person] + deviations).astype(np.float32), person)
+        coefficients = means[person] + variation * deviations
+        return SampledPeople(coefficients.astype(np.float32), person)
 
     def save(self, path: Path, *, compact: bool = False) -> None:
-        """Write one safetensors file; ``compact`` stores the texture basis as 8-bit integers with a
-        scale for each component, and the rest at half precision."""
+        """Write one safetensors file.
+
+        ``compact`` stores the texture basis as 8-bit integers with a scale for each component, and
+        the mean texture, the pixel weights and the covariances at half precision.
+        """
         arrays: dict[str, NDArray[np.generic]] = {
             "mean_shape": self.mean_shape,
-            "mean_texture": self.mean_texture,
-            "pixel_weights": self.pixel_weights,
-            "between": self.between,
-            "within": self.within,
+            "shape_basis": self.shape_basis,
+            "texture_basis": self.texture_basis,
             "explained": np.array([self.explained], dtype=np.float32),
         }
-        for name, basis in (("shape", self.shape_basis), ("texture", self.texture_basis)):
-            scale = np.float32(1.0)
-            if compact and name == "texture":
-                scale = np.abs(basis).max(axis=(1, 2, 3), keepdims=True) / 127
-                basis = np.rint(basis / scale).astype(np.int8)
-                arrays["texture_scale"] = scale
-            arrays[f"{name}_basis"] = basis
+        for name in HALVED:
+            arrays[name] = getattr(self, name).astype(np.float16 if compact else np.float32)
+        if compact:
+            scale = np.abs(self.texture_basis).max(axis=(1, 2, 3), keepdims=True) / 127
+            scale = np.maximum(scale, np.finfo(np.float32).tiny)
+            arrays["texture_scale"] = scale.astype(np.float32)
+            arrays["texture_basis"] = np.rint(self.texture_basis / scale).astype(np.int8)
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
 
     @classmethod
@@ -163,21 +171,44 @@ class AppearanceModel:
         """
         try:
             # Copies, since safetensors hands out read-only memory, which torch refuses.
-            arrays = {name: array.copy() for name, array in load_file(path).items()}
-            basis = arrays["texture_basis"].astype(np.float32)
-            basis = basis * arrays.get("texture_scale", np.float32(1.0))
-            return cls(
-                arrays["mean_shape"],
-                arrays["shape_basis"],
-                arrays["mean_texture"],
-                basis,
-                arrays["pixel_weights"],
-                arrays["between"],
-                arrays["within"],
-                float(arrays["explained"][0]),
+            arrays = {name: array.astype(np.float32) for name, array in load_file(path).items()}
+            model = cls(
+                mean_shape=arrays["mean_shape"],
+                shape_basis=arrays["shape_basis"],
+                mean_texture=arrays["mean_texture"],
+                texture_basis=arrays["texture_basis"] * arrays.get("texture_scale", np.float32(1)),
+                pixel_weights=arrays["pixel_weights"],
+                between=arrays["between"],
+                within=arrays["within"],
+                explained=float(arrays["explained"].reshape(())),
             )
-        except (OSError, SafetensorError, KeyError) as error:
+            model._check()
+        except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
             raise WeightsError(f"{path} is not a readable appearance model: {error}") from error
+        return model
+
+    def _check(self) -> None:
+        """Refuse arrays that do not belong together.
+
+        Raises:
+            ValueError: naming the first one.
+        """
+        size, k = self.texture_size, self.n_coefficients
+        expected = {
+            "mean_shape": (68, 2),
+            "shape_basis": (self.n_shape, 136),
+            "mean_texture": (3, size, size),
+            "texture_basis": (k - self.n_shape, 3, size, size),
+            "pixel_weights": (3, size, size),
+            "between": (k, k),
+            "within": (k, k),
+        }
+        for name, shape in expected.items():
+            array: Floats = getattr(self, name)
+            if array.shape != shape:
+                raise ValueError(f"{name} must be {list(shape)}, got {list(array.shape)}")
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} holds NaN or infinite values")
 
 
 def normalised_textures(faces: FaceSet, mean_shape: Floats, size: int) -> Iterator[Floats]:
@@ -194,7 +225,8 @@ def normalised_textures(faces: FaceSet, mean_shape: Floats, size: int) -> Iterat
 
 def project(rows: Floats, basis: Floats) -> Floats:
     """Standardised coefficients of centred rows [N, P] on orthogonal scaled components [K, P]."""
-    return rows @ (basis / np.maximum((basis**2).sum(axis=1, keepdims=True), 1e-12)).T
+    coefficients: Floats = rows @ (basis / np.maximum((basis**2).sum(axis=1)[:, None], 1e-12)).T
+    return coefficients
 
 
 def _root(covariance: Floats) -> NDArray[np.float64]:
@@ -205,4 +237,5 @@ def _root(covariance: Floats) -> NDArray[np.float64]:
 
 
 def as_tensor(array: NDArray[np.floating]) -> Tensor:
+    """The array as a float32 tensor on the CPU; shares its memory where it can."""
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))

@@ -23,7 +23,8 @@ FALL_OFF = 15.0
 
 BACKGROUND_WEIGHT = 0.02
 """Weight of a pixel far from the face. Hair and background vary more than faces do: with equal
-weights they take most of the components, and the attack that uses the model loses half its success."""
+weights they take most of the components, and the attack that uses the model loses half its
+success."""
 
 
 def fit_appearance(
@@ -131,4 +132,5 @@ def principal(rows: Floats, components: int, seed: int) -> Floats:
             torch.from_numpy(rows), q=min(count + 20, *rows.shape), niter=4
         )
     scales = values[:count] / np.sqrt(len(rows) - 1)
-    return (vectors[:, :count] * scales).T.contiguous().numpy()
+    basis: Floats = (vectors[:, :count] * scales).T.contiguous().numpy()
+    return basis

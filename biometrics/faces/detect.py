@@ -106,7 +106,8 @@ def find_landmarks(picture: Image.Image, box: NDArray[np.float64]) -> NDArray[np
     (x0, y0), (x1, y1) = np.rint(in_view).astype(int)
     shape = predictor(view, dlib.rectangle(int(x0), int(y0), int(x1), int(y1)))
     points = np.array([(p.x, p.y) for p in shape.parts()], dtype=np.float64)
-    return ((points + 0.5) / ratio - 0.5 + (left, top)).astype(np.float32)
+    landmarks: NDArray[np.float64] = (points + 0.5) / ratio - 0.5 + (left, top)
+    return landmarks.astype(np.float32)
 
 
 def find_in_crop(crop: NDArray[np.uint8]) -> NDArray[np.float32] | None:

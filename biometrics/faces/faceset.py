@@ -61,24 +61,35 @@ class FaceSet:
 
     def save(self, folder: Path) -> None:
         """Write ``crops.npy``, ``landmarks.npy`` and ``faces.parquet`` into an existing folder."""
-        np.save(folder / "crops.npy", self.crops, allow_pickle=False)
+        # These crops may be mapped from the very file that is replaced.
+        unfinished = folder / "crops.npy.tmp"
+        with unfinished.open("wb") as file:
+            np.save(file, self.crops, allow_pickle=False)
+        unfinished.replace(folder / "crops.npy")
         np.save(folder / "landmarks.npy", self.landmarks, allow_pickle=False)
         self.table.to_parquet(folder / "faces.parquet", index=False)
 
     @classmethod
     def load(cls, folder: Path) -> FaceSet:
-        """Read what :meth:`save` wrote; the crops stay on disk (memory-mapped)."""
-        return cls(
-            np.load(folder / "crops.npy", mmap_mode="r", allow_pickle=False),
-            np.load(folder / "landmarks.npy", allow_pickle=False),
-            pd.read_parquet(folder / "faces.parquet"),
-        )
+        """Read what :meth:`save` wrote; the crops stay on disk (memory-mapped).
+
+        Raises:
+            InputError: a file is absent or damaged.
+        """
+        try:
+            crops = np.load(folder / "crops.npy", mmap_mode="r", allow_pickle=False)
+            landmarks = np.load(folder / "landmarks.npy", allow_pickle=False)
+            table = pd.read_parquet(folder / "faces.parquet")
+        except (OSError, ValueError, EOFError) as error:  # pyarrow's ArrowInvalid is a ValueError
+            raise InputError(f"{folder} holds no readable faces: {error}") from error
+        return cls(crops, landmarks, table)
 
 
 class CropWriter:
     """Streams crops into one ``.npy`` file whose length is known only at the end."""
 
     def __init__(self, path: Path) -> None:
+        path.unlink(missing_ok=True)  # an earlier file may be mapped: it must not shrink under that
         self._file = path.open("wb")
         self._count = 0
         self._header()

@@ -23,7 +23,7 @@ from biometrics.faces.geometry import (
     five_points,
 )
 from biometrics.faces.images import PictureError, cut_crop, decode, digest, read_bytes
-from biometrics.faces.landmark_cache import UNKNOWN, LandmarkCache, cache_path
+from biometrics.faces.landmark_cache import UNKNOWN, LandmarkCache, Unknown, cache_path
 from biometrics.parallel import ordered_map
 from biometrics.progress import Advance, silent
 
@@ -52,7 +52,7 @@ class FolderFaces:
 
 @dataclass(frozen=True)
 class Aligned:
-    """One aligned picture: its crop, the landmarks in the crop, and what is known of its quality."""
+    """One aligned picture: its crop, the landmarks in it, and what is known of its quality."""
 
     crop: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
@@ -124,7 +124,7 @@ def read_pictures(
     with closing(LandmarkCache(cache)) as known, closing(CropWriter(out / "crops.npy")) as crops:
         work = functools.partial(_align_file, cache=cache)
         for file, outcome in zip(files, ordered_map(work, files, workers=workers), strict=True):
-            name, aligned = f"{file.parent.name}/{file.name}", outcome.aligned
+            name, aligned = _shown(f"{file.parent.name}/{file.name}"), outcome.aligned
             if aligned is None:
                 skipped.append((name, outcome.reason))
             else:
@@ -183,18 +183,22 @@ def _sharpness(crop: NDArray[np.uint8]) -> float:
     return float(laplacian.var())
 
 
-@functools.cache
-def _reader(cache: Path) -> LandmarkCache:
-    """One connection a process."""
-    return LandmarkCache(cache)
+def _shown(name: str) -> str:
+    """A file's name with the bytes that are no UTF-8 escaped: tables cannot hold them."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _align_file(file: Path, *, cache: Path) -> _Outcome:
-    key, known = "", UNKNOWN
+    key = ""
+    known: Detection | Unknown | None = UNKNOWN
     try:
+        if _shown(file.parent.name + file.name) != file.parent.name + file.name:
+            raise PictureError("file name is not UTF-8")
         content = read_bytes(file)
         key = digest(content)
-        known = _reader(cache).recall(key)
+        # A connection a picture costs little beside the picture, and none stays open behind.
+        with closing(LandmarkCache(cache)) as reader:
+            known = reader.recall(key)
         if known is None:
             return _Outcome(key, fresh=False, reason=NO_FACE)
         aligned = align(content, known if isinstance(known, Detection) else None)

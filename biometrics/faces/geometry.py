@@ -1,8 +1,9 @@
 """The canonical crop: where a face lies in it, and how a picture is brought there.
 
-Convention: points are ``(x, y)`` in pixels, x to the right, y down, the centre of the first pixel at
-``(0, 0)`` (as in dlib and OpenCV). Reading them as pixel *corners* shifts every crop by half a pixel;
-swapping x and y mirrors it about the diagonal. ``tests/biometrics/test_geometry.py`` pins both.
+Convention: points are ``(x, y)`` in pixels, x to the right, y down, the centre of the first pixel
+at ``(0, 0)`` (as in dlib and OpenCV). Reading them as pixel *corners* shifts every crop by half a
+pixel; swapping x and y mirrors it about the diagonal. ``tests/biometrics/faces/test_images.py``
+pins both.
 """
 
 from __future__ import annotations

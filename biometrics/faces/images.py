@@ -45,7 +45,8 @@ def decode(content: bytes) -> Image.Image:
     """An upright RGB picture.
 
     Raises:
-        PictureError: not one of ``FORMATS``, more than ``MAX_PIXELS``, truncated or damaged.
+        PictureError: not one of ``FORMATS``, more than ``MAX_PIXELS``, truncated, damaged, or of
+            numbers that are no 8- or 16-bit colours.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels decide here
@@ -60,9 +61,24 @@ def decode(content: bytes) -> Image.Image:
         if picture.width * picture.height > MAX_PIXELS:
             raise PictureError("too many pixels")
         try:
-            return ImageOps.exif_transpose(picture).convert("RGB")
+            return _to_rgb(ImageOps.exif_transpose(picture))
+        except PictureError:
+            raise
         except Exception as error:  # decoders raise many types on damaged data
             raise PictureError("truncated or damaged") from error
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    """8-bit RGB of a picture of any mode."""
+    if picture.mode.startswith("I"):
+        # Pillow would clip 16-bit grey at 255: an all but white picture.
+        grey = np.asarray(picture).astype(np.int64)
+        if grey.min() < 0 or grey.max() > 65535:
+            raise PictureError("not a picture of 8- or 16-bit colours")
+        picture = Image.fromarray((grey >> 8).astype(np.uint8))
+    if picture.mode == "F":
+        raise PictureError("not a picture of 8- or 16-bit colours")
+    return picture.convert("RGB")
 
 
 def digest(content: bytes) -> str:
@@ -75,9 +91,9 @@ def cut_crop(
 ) -> NDArray[np.uint8]:
     """Cut a square crop out of a picture by a similarity.
 
-    Convention: ``to_crop`` [2, 3] maps picture pixels to crop pixels, pixel centres at whole numbers.
-    Pillow counts from pixel corners, so half a pixel is moved on both sides here; forgetting it
-    shifts every crop. What lies outside the picture is black.
+    Convention: ``to_crop`` [2, 3] maps picture pixels to crop pixels, pixel centres at whole
+    numbers. Pillow counts from pixel corners, so half a pixel is moved on both sides here;
+    forgetting it shifts every crop. What lies outside the picture is black.
 
     Returns:
         uint8 [size, size, 3] RGB.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 
@@ -16,14 +18,17 @@ CACHE_VERSION = 1
 """Part of the file's name; raised when detection or landmarks change."""
 
 BATCH = 200
-"""Rows between two commits: an interrupted run loses at most these."""
+"""Rows written at once: an interrupted run loses at most these. They wait in memory and not in an
+open transaction, which would lock out another run for as long as they take to gather."""
 
 
-class _Unknown(Enum):
+class Unknown(Enum):
+    """The type of :data:`UNKNOWN`, told apart from None by type checkers."""
+
     UNKNOWN = "not in the cache"
 
 
-UNKNOWN = _Unknown.UNKNOWN
+UNKNOWN = Unknown.UNKNOWN
 
 
 def cache_folder() -> Path:
@@ -54,21 +59,31 @@ class LandmarkCache:
     """Landmarks by SHA-256 in SQLite: many processes read, one writes.
 
     Landmarks are float32 [68, 2] in picture pixels; a picture without a face is remembered too.
+
+    Raises:
+        OutputError: the file is no such cache, or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pending: list[tuple[str, int, bytes]] = []
         self._db = sqlite3.connect(path, timeout=60)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS landmarks"
-            " (sha256 TEXT PRIMARY KEY, n_faces INTEGER NOT NULL, points BLOB NOT NULL)"
-        )
-        self._pending = 0
+        try:
+            with self._told():
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute(
+                    "CREATE TABLE IF NOT EXISTS landmarks"
+                    " (sha256 TEXT PRIMARY KEY, n_faces INTEGER NOT NULL, points BLOB NOT NULL)"
+                )
+        except OutputError:
+            self._db.close()
+            raise
 
-    def recall(self, key: str) -> Detection | _Unknown | None:
+    def recall(self, key: str) -> Detection | Unknown | None:
         """The detection, None where it is known that there is no face, or ``UNKNOWN``."""
         query = "SELECT n_faces, points FROM landmarks WHERE sha256 = ?"
-        row = self._db.execute(query, (key,)).fetchone()
+        with self._told():
+            row = self._db.execute(query, (key,)).fetchone()
         if row is None:
             return UNKNOWN
         n_faces, points = row
@@ -79,14 +94,30 @@ class LandmarkCache:
     def remember(self, key: str, found: Detection | None) -> None:
         """File a detection, or that there is no face."""
         points = b"" if found is None else found.landmarks.astype("<f4").tobytes()
-        row = (key, 0 if found is None else found.n_faces, points)
-        self._db.execute("INSERT OR REPLACE INTO landmarks VALUES (?, ?, ?)", row)
-        self._pending += 1
-        if self._pending >= BATCH:
-            self._db.commit()
-            self._pending = 0
+        self._pending.append((key, 0 if found is None else found.n_faces, points))
+        if len(self._pending) >= BATCH:
+            self._write()
 
     def close(self) -> None:
-        """Commit and close."""
-        self._db.commit()
-        self._db.close()
+        """Write what is pending and close."""
+        try:
+            self._write()
+        finally:
+            self._db.close()
+
+    def _write(self) -> None:
+        if not self._pending:
+            return
+        with self._told(), self._db:
+            self._db.executemany("INSERT OR REPLACE INTO landmarks VALUES (?, ?, ?)", self._pending)
+        self._pending.clear()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise OutputError(
+                f"the cache {self._path} cannot be used: {error}; "
+                "delete it or set FACELEAK_CACHE_DIR"
+            ) from error

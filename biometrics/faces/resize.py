@@ -19,8 +19,10 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def from_pixels(pixels: NDArray[np.uint8]) -> Tensor:
-    """uint8 [N, S, S, 3] to float [N, 3, S, S] in [0, 1] (a copy, since torch refuses memory that is
-    mapped read-only)."""
+    """uint8 [N, S, S, 3] to float [N, 3, S, S] in [0, 1].
+
+    It copies, since torch refuses memory that is mapped read-only.
+    """
     return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float() / 255
 
 

@@ -6,8 +6,8 @@ Source: Cole et al. 2017, section 4 (equation 1, algorithm 1) and Nagm et al. 20
 Convention: points are ``(x, y)`` in pixels of the image that is warped, pixel centres at whole
 numbers. A displacement says where a point of the *output* is fetched from: ``I1[p] = I0[p + d(p)]``
 (backward warp). Giving the forward displacement warps the wrong way round, and landmarks of a crop
-of another size must be brought over by :func:`scale_points` first; ``tests/biometrics/test_warp.py``
-pins these.
+of another size must be brought over by :func:`scale_points` first;
+``tests/biometrics/faces/test_warp.py`` pins these.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def border_points(size: int, *, like: Tensor) -> Tensor:
 def fit_spline(centres: Tensor, values: Tensor, *, smoothing: float = 0.0) -> Tensor:
     """Coefficients of the polyharmonic spline through values at centres.
 
-    Solves ``[[Φ - λI, P], [Pᵀ, 0]] [w; v] = [values; 0]`` with Φ_ij = ‖c_i - c_j‖ and P = [1, x, y].
+    Solves ``[[Φ - λI, P], [Pᵀ, 0]] [w; v] = [values; 0]`` with Φ_ij = ‖c_i - c_j‖, P = [1, x, y].
 
     Args:
         centres: [B, K, 2], not all on one line; two equal centres need ``smoothing`` > 0.
@@ -67,7 +67,8 @@ def fit_spline(centres: Tensor, values: Tensor, *, smoothing: float = 0.0) -> Te
     top = torch.cat([phi, affine], dim=2)
     bottom = torch.cat([affine.transpose(1, 2), corner], dim=2)
     right = torch.cat([values, values.new_zeros(batch, 3, values.shape[2])], dim=1)
-    return torch.linalg.solve(torch.cat([top, bottom], dim=1), right)
+    coefficients: Tensor = torch.linalg.solve(torch.cat([top, bottom], dim=1), right)
+    return coefficients
 
 
 def evaluate_spline(points: Tensor, centres: Tensor, coefficients: Tensor) -> Tensor:
@@ -80,7 +81,7 @@ def evaluate_spline(points: Tensor, centres: Tensor, coefficients: Tensor) -> Te
 def flow_field(
     landmarks: Tensor, displacement: Tensor, size: int, *, stride: int = 1, smoothing: float = RIDGE
 ) -> Tensor:
-    """Dense displacement that equals ``displacement`` at the landmarks and zero on the border points.
+    """Dense displacement: ``displacement`` at the landmarks, zero at eight points of the border.
 
     Args:
         landmarks, displacement: [B, K, 2] in pixels of a square image of side ``size``.
@@ -135,7 +136,9 @@ def warp(
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean distances [B, M, K]; the gradient at distance zero is zero instead of NaN."""
-    squared = (a.unsqueeze(2) - b.unsqueeze(1)).square().sum(dim=-1)
-    zero = squared == 0
-    return torch.where(zero, squared, torch.where(zero, torch.ones_like(squared), squared).sqrt())
+    """Euclidean distances [B, M, K]; the gradient at distance zero is zero.
+
+    Differences and not the product form: that one loses the digits of points close together.
+    """
+    a = a.expand(len(b), -1, -1)
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")

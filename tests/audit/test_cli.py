@@ -325,6 +325,30 @@ def test_the_table_fits_80_columns_and_loses_nothing() -> None:
     assert sum("Type-II" in line for line in table) == 2, "controls are compared by Type-I"
 
 
+def test_the_grade_is_printed_where_there_is_one(run: Run, audited: Audited) -> None:
+    assert "grade" not in run("demo").out
+    graded = results().model_copy(update={"grade": "D", "grade_reason": "because"})
+    console = Console(width=80, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    show_audit(graded, None, console)
+    console.file.close()
+    assert "grade D: because" in console.export_text()
+    assert len(audited) == 1
+
+
+@pytest.mark.parametrize(("own", "flagged"), [(0.031, True), (0.03, False)])
+def test_everybodys_face_is_marked_with_a_star(own: float, flagged: bool) -> None:
+    accepted = {"1e-2": Measured(value=0.5, low=0.4, high=0.6, n=57)}
+    everybody = {"1e-2": Measured(value=own, low=0.0, high=0.1, n=57)}
+    judge = JudgeResult(unseen=True, type1=accepted, type2={}, reconstruction_fmr=everybody)
+    row = results().attacks[0].model_copy(update={"judges": {"m": judge}})
+    console = Console(width=80, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    show_audit(results().model_copy(update={"attacks": [row]}), None, console)
+    console.file.close()
+    text = console.export_text()
+    assert ("50.0 [40.0-60.0]*" in text) is flagged
+    assert ("* the same face is accepted as other people too" in text) is flagged
+
+
 # --- the other commands
 
 

@@ -1,0 +1,153 @@
+"""The judges of an audit: their thresholds, and how well they recognise genuine pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit.config import AuditConfig, Fmr
+from audit.estimates import estimate
+from audit.models import Models
+from audit.people import People, seed_for
+from biometrics.backbones.base import Backbone
+from biometrics.metrics.curves import Comparisons, comparisons, det_curve, eer, roc_auc
+from biometrics.metrics.intervals import NotMeasured as NotMeasuredFact
+from biometrics.metrics.pairs import group
+from biometrics.metrics.scores import Similarity
+from biometrics.metrics.verification import nonmated_threshold, realised_fmr, tmr
+from biometrics.metrics.view2 import Picture, View2Result, read_pairs, view2
+from reports.results import (
+    BackboneResult,
+    DetCurve,
+    Estimate,
+    Measured,
+    NotMeasured,
+    Threshold,
+    View2,
+)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A judge's threshold at one FMR, or why there is none."""
+
+    label: str
+    value: float | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A judge with what it says of genuine pictures.
+
+    Attributes:
+        name, backbone: which one.
+        templates: its templates of all faces [M, D].
+        leaked: its templates of the leaked pictures [N, D].
+        cuts: its thresholds, one for each FMR of the configuration.
+        genuine: its comparisons among the leaked pictures, or None where there are none.
+    """
+
+    name: str
+    backbone: Backbone
+    templates: NDArray[np.float32]
+    leaked: NDArray[np.float32]
+    cuts: tuple[Cut, ...]
+    genuine: Comparisons | None
+
+    @property
+    def kind(self) -> Similarity:
+        """How it compares templates."""
+        return self.backbone.spec.similarity
+
+
+class Bench:
+    """All judges that are ready, and what is measured of them before any attack."""
+
+    def __init__(self, config: AuditConfig, people: People, models: Models) -> None:
+        self.config, self.people, self.models = config, people, models
+        self.seed = seed_for("bootstrap", config.seed)
+        self.subjects = people.faces.subject_ids[people.split.leaked]
+        self.judges = [self._judge(name) for name in models.judges]
+
+    def _judge(self, name: str) -> Judge:
+        backbone, templates = self.models.judges[name], self.models.templates[name].vectors
+        kind = backbone.spec.similarity
+        cuts = tuple(self._cut(templates, kind, fmr) for fmr in self.config.fmr)
+        leaked = templates[self.people.split.leaked]
+        has_pairs = bool((group(self.subjects).counts > 1).any())
+        genuine = comparisons(leaked, self.subjects, kind) if has_pairs else None
+        return Judge(name, backbone, templates, leaked, cuts, genuine)
+
+    def _cut(self, templates: NDArray[np.float32], kind: Similarity, fmr: Fmr) -> Cut:
+        rows = self.people.split.threshold
+        names = self.people.faces.subject_ids[rows]
+        found = nonmated_threshold(templates[rows], names, kind, fmr.value)
+        if isinstance(found, NotMeasuredFact):
+            return Cut(fmr.label, None, found.reason)
+        return Cut(fmr.label, found.value)
+
+    def backbones(self) -> dict[str, BackboneResult]:
+        """How well every judge recognises the leaked pictures."""
+        return {judge.name: self._backbone(judge) for judge in self.judges}
+
+    def _backbone(self, judge: Judge) -> BackboneResult:
+        spec = judge.backbone.spec
+        thresholds: dict[str, Threshold] = {}
+        rates: dict[str, Estimate] = {}
+        realised: dict[str, Estimate] = {}
+        for cut in judge.cuts:
+            if cut.value is None:
+                reason = NotMeasured(not_measured=cut.why)
+                thresholds[cut.label] = rates[cut.label] = realised[cut.label] = reason
+                continue
+            known = (judge.leaked, self.subjects, spec.similarity, cut.value)
+            thresholds[cut.label] = cut.value
+            rates[cut.label] = estimate(tmr(*known, seed=self.seed))
+            realised[cut.label] = estimate(realised_fmr(*known, seed=self.seed))
+        pairs = self._view2(judge)
+        return BackboneResult(
+            dim=spec.dim,
+            similarity=spec.similarity,
+            differentiable=spec.differentiable,
+            licence=spec.licence,
+            thresholds=thresholds,
+            tmr=rates,
+            realised_fmr=realised,
+            lfw_view2=_as_schema(pairs) if isinstance(pairs, View2Result) else None,
+            eer=self._whole_curve(judge, eer),
+            roc_auc=self._whole_curve(judge, roc_auc),
+            note=f"View 2: {pairs.reason}" if isinstance(pairs, NotMeasuredFact) else "",
+        )
+
+    def _whole_curve(self, judge: Judge, measure: Callable[..., float]) -> Estimate:
+        """No interval: it is read off the whole curve; the rates at thresholds carry theirs."""
+        if judge.genuine is None:
+            return NotMeasured(not_measured="no leaked subject has a second picture")
+        return Measured(value=measure(*judge.genuine), n=len(set(self.subjects.tolist())))
+
+    def _view2(self, judge: Judge) -> View2Result | NotMeasuredFact | None:
+        if self.config.faces.pairs is None:
+            return None
+        templates: dict[Picture, NDArray[np.float32]] = {}
+        for row, face_id in enumerate(self.people.faces.table["face_id"]):
+            name, _, number = Path(face_id).stem.rpartition("_")
+            if number.isdigit():
+                templates[name, int(number)] = judge.templates[row]
+        return view2(read_pairs(self.config.faces.pairs), templates, judge.kind)
+
+    def det(self) -> dict[str, DetCurve]:
+        """Error trade-off of every judge that has mated pairs."""
+        curves = {j.name: det_curve(*j.genuine) for j in self.judges if j.genuine is not None}
+        return {
+            name: DetCurve(fmr=curve.fmr.tolist(), fnmr=curve.fnmr.tolist())
+            for name, curve in curves.items()
+        }
+
+
+def _as_schema(found: View2Result) -> View2:
+    return View2(**{key: getattr(found, key) for key in View2.model_fields})

@@ -1,0 +1,90 @@
+"""Ridge regression against scikit-learn, and in worlds where the answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+
+from attacks.inversion.linear import Linear, solve_ridge
+from tests.attacks.world import DIM, World, fit
+
+
+def fit_linear(world: World, **settings: float) -> Linear:
+    attack = fit("linear", world, **settings)
+    assert isinstance(attack, Linear)
+    return attack
+
+
+@pytest.mark.parametrize("ridge", [1e-3, 0.1, 3.0])
+def test_weights_equal_scikit_learns(ridge: float) -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((50, 7)) @ rng.standard_normal((7, 7)) + 4).astype(np.float32)
+    y = rng.standard_normal((50, 3)).astype(np.float32) + 0.2  # not centred: there is no intercept
+    mean, weights = solve_ridge(x, y, ridge)
+    alpha = ridge * 50 * float(x.astype(np.float64).var(axis=0).mean())
+    oracle = Ridge(alpha=alpha, fit_intercept=False).fit(x - x.mean(axis=0, dtype=np.float64), y)
+    np.testing.assert_allclose(mean, x.mean(axis=0, dtype=np.float64), rtol=1e-6)
+    np.testing.assert_allclose(weights, oracle.coef_.T, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-9])
+def test_without_noise_and_penalty_coefficients_are_recovered(
+    noiseless: World, ridge: float
+) -> None:
+    attack = fit_linear(noiseless, ridge=ridge, exaggeration=1.0)
+    found = attack.coefficients(noiseless.leaked)
+    np.testing.assert_allclose(found, noiseless.truth, atol=2e-3)
+    assert np.abs(noiseless.truth).max() > 1
+    made = attack.invert(noiseless.leaked)
+    np.testing.assert_allclose(made.crops, noiseless.pictures, atol=1e-3)
+
+
+def test_landmarks_are_those_of_the_coefficients(noiseless: World) -> None:
+    model = noiseless.model
+    made = fit_linear(noiseless, ridge=0.0, exaggeration=1.0).invert(noiseless.leaked)
+    shape = noiseless.truth[:, : model.n_shape] @ model.shape_basis
+    assert made.landmarks is not None
+    np.testing.assert_allclose(
+        made.landmarks, model.mean_shape + shape.reshape(-1, 68, 2), atol=0.02
+    )
+
+
+def test_without_penalty_the_smallest_solution_is_taken(noiseless: World) -> None:
+    """12 values that hold 8: many weights fit, the pseudo-inverse gives the smallest."""
+    x = noiseless.templates.vectors.astype(np.float64)
+    assert np.linalg.matrix_rank(x - x.mean(axis=0), tol=1e-3) == 8 < DIM
+    _, weights = solve_ridge(noiseless.templates.vectors, noiseless.coefficients, 0.0)
+    np.testing.assert_allclose(weights, np.linalg.pinv(noiseless.mixing), atol=2e-3)
+
+
+def test_templates_that_are_all_alike_give_the_mean_face() -> None:
+    x = np.full((30, 4), 0.5, dtype=np.float32)
+    y = np.random.default_rng(0).standard_normal((30, 2)).astype(np.float32)
+    _, weights = solve_ridge(x, y, 0.01)
+    assert np.array_equal(weights, np.zeros((4, 2), dtype=np.float32))
+
+
+def test_exaggeration_scales_the_coefficients(world: World) -> None:
+    plain = fit_linear(world, exaggeration=1.0).coefficients(world.leaked)
+    caricature = fit_linear(world, exaggeration=1.7).coefficients(world.leaked)
+    np.testing.assert_allclose(caricature, 1.7 * plain, rtol=1e-5, atol=1e-6)
+
+
+def test_more_ridge_draws_everybody_nearer_to_the_mean(world: World) -> None:
+    sizes = [
+        float(np.abs(fit_linear(world, ridge=ridge).coefficients(world.leaked)).mean())
+        for ridge in (1e-3, 1.0, 100.0)
+    ]
+    assert sizes[0] > sizes[1] > sizes[2]
+    assert sizes[2] < 0.05 * sizes[0]
+
+
+def test_the_mean_template_gives_the_mean_face(world: World) -> None:
+    attack = fit_linear(world)
+    made = attack.invert(attack.mean[None])
+    with torch.inference_mode():
+        mean = world.model.render(torch.zeros(1, world.model.n_coefficients)).numpy()
+    assert np.array_equal(made.crops, mean)
+    np.testing.assert_allclose(made.crops[0], world.model.mean_texture, atol=1e-4)

@@ -1,0 +1,135 @@
+"""A small world of faces in which a template is a known linear function of the appearance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from attacks.base import ATTACKS, InversionAttack, Resources, make_settings
+from biometrics.faces.appearance import AppearanceModel
+from biometrics.faces.appearance_fit import fit_appearance
+from biometrics.faces.faceset import FaceSet
+from biometrics.faces.geometry import CROP_SIZE
+from biometrics.templates import TemplateSet
+
+DIM = 12
+SIZE = 24
+SHAPES, TEXTURES = 3, 5
+
+SMALL: dict[str, dict[str, Any]] = {
+    "landmark-texture": {
+        "epochs": 8,
+        "landmark_epochs": 12,
+        "batch_size": 16,
+        "channels": 16,
+        "hidden": 24,
+    }
+}
+"""Settings with which an attack learns this world in about a second; others take their defaults."""
+
+
+@dataclass(frozen=True)
+class World:
+    """The attacker's pairs, other people's templates, and what is true of them.
+
+    ``templates = coefficients @ mixing + noise`` for both; ``truth`` are the leaked coefficients.
+    """
+
+    model: AppearanceModel
+    faces: FaceSet
+    templates: TemplateSet
+    coefficients: NDArray[np.float32]
+    mixing: NDArray[np.float32]
+    leaked: NDArray[np.float32]
+    truth: NDArray[np.float32]
+
+    @property
+    def pictures(self) -> NDArray[np.float32]:
+        """The leaked people as the model draws them, [N, 3, T, T]."""
+        with torch.inference_mode():
+            return self.model.render(torch.from_numpy(self.truth)).numpy()
+
+
+def mean_layout() -> NDArray[np.float64]:
+    """68 points roughly where a face has them."""
+    angle = np.linspace(np.pi, 0, 17)
+    parts = [np.stack([112 + 62 * np.cos(angle), 105 + 88 * np.sin(angle)], axis=1)]
+    for centre in (82, 142):
+        parts.append(np.stack([centre + np.linspace(-18, 18, 5), np.full(5, 84.0)], axis=1))
+    parts.append(np.stack([np.full(4, 112.0), np.linspace(98, 126, 4)], axis=1))
+    parts.append(np.stack([112 + np.linspace(-10, 10, 5), np.full(5, 133.0)], axis=1))
+    rings = [(84.5, 100, 10, 5, 6), (139.5, 100, 10, 5, 6), (112, 161, 25, 11, 12)]
+    for x, y, width, height, count in [*rings, (112, 161, 16, 5, 8)]:
+        turn = np.arange(count) * 2 * np.pi / count + np.pi
+        parts.append(np.stack([x + width * np.cos(turn), y + height * np.sin(turn)], axis=1))
+    return np.concatenate(parts)
+
+
+def make_faces(people: int, pictures: int, seed: int) -> FaceSet:
+    """People with several pictures: smooth colour patterns, and a layout that stretches."""
+    rng = np.random.default_rng(seed)
+    person = np.repeat(np.arange(people), pictures)
+    latent = rng.standard_normal((people, SHAPES + TEXTURES))[person]
+    latent += 0.3 * rng.standard_normal(latent.shape)
+    line = np.linspace(-1, 1, CROP_SIZE)
+    y, x = np.meshgrid(line, line, indexing="ij")
+    patterns = np.stack([x, y, x * y, x**2 - 0.33, y**2 - 0.33])[:, :, :, None]
+    tints = np.random.default_rng(1).uniform(0.3, 1.0, (TEXTURES, 1, 1, 3))
+    images = 128 + 18 * np.tensordot(latent[:, SHAPES:], patterns * tints, axes=1)
+    mean = mean_layout()
+    spread = (mean - 112) / 60
+    moves = np.stack([spread * [1, 0], spread * [0, 1], spread[:, ::-1] * [1, 0]])
+    landmarks = mean + 4 * np.tensordot(latent[:, :SHAPES], moves, axes=1)
+    table = pd.DataFrame(
+        {
+            "face_id": [f"{seed}-{i}" for i in range(len(person))],
+            "subject_id": [f"{seed}-person-{p}" for p in person],
+        }
+    )
+    crops = np.clip(images, 0, 255).round().astype(np.uint8)
+    return FaceSet(crops, landmarks.astype(np.float32), table)
+
+
+def template_set(vectors: NDArray[np.float32], faces: FaceSet) -> TemplateSet:
+    table = faces.table.rename(columns={"face_id": "template_id"})
+    return TemplateSet(vectors.astype(np.float32), table, "linear world", False, "generated")
+
+
+def make_world(noise: float) -> World:
+    faces, others = make_faces(70, 3, seed=1), make_faces(20, 1, seed=2)
+    model = fit_appearance(
+        faces, texture_size=SIZE, texture_components=TEXTURES, shape_components=SHAPES, seed=0
+    )
+    rng = np.random.default_rng(3)
+    known, truth = model.encode(faces), model.encode(others)
+    mixing = rng.standard_normal((known.shape[1], DIM)).astype(np.float32)
+    vectors = known @ mixing + noise * rng.standard_normal((len(faces), DIM))
+    leaked = truth @ mixing + noise * rng.standard_normal((len(others), DIM))
+    return World(
+        model,
+        faces,
+        template_set(vectors, faces),
+        known,
+        mixing,
+        leaked.astype(np.float32),
+        truth,
+    )
+
+
+def build(name: str, world: World, *, seed: int = 0, **settings: Any) -> InversionAttack:
+    """An attack of that name that is not fitted."""
+    values = {**SMALL.get(name, {}), **settings}
+    resources = Resources(appearance=world.model, seed=seed)
+    return ATTACKS.get(name)(make_settings(name, values), resources)
+
+
+def fit(name: str, world: World, *, seed: int = 0, **settings: Any) -> InversionAttack:
+    """An attack of that name, fitted on the world's pairs."""
+    attack = build(name, world, seed=seed, **settings)
+    attack.fit(world.faces, world.templates)
+    return attack

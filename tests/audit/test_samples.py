@@ -1,0 +1,129 @@
+"""The pictures that the report shows, and what it calls the people on them."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from audit.estimates import estimate, mean_estimate, rate_estimate
+from audit.samples import choose_rows, pseudonym, pseudonym_salt
+from biometrics.errors import InputError
+from biometrics.metrics.intervals import Interval
+from biometrics.metrics.intervals import NotMeasured as NoFact
+from reports.pictures import is_marked
+from reports.results import Measured, NotMeasured, load_results
+from tests.audit.conftest import Finished
+
+SALT = bytes(range(32))
+
+
+def test_no_name_leaves_the_run_folder(finished: Finished) -> None:
+    split = (finished.path / "split.csv").read_text()
+    names = set(re.findall(r"person-\d{5}", split))
+    assert len(names) == 142
+    for document in ("results.json", "results.csv", "report.html", "manifest.json"):
+        text = (finished.path / document).read_text(encoding="utf-8")
+        assert "person-" not in text, document
+    assert "person-" not in finished.printed.stdout + finished.printed.stderr
+
+
+def test_one_subject_has_one_pseudonym_in_all_rows(finished: Finished) -> None:
+    samples = load_results(finished.path).samples
+    subjects = {sample.subject for sample in samples}
+    assert len(subjects) == 3
+    assert all(re.fullmatch(r"S-[0-9a-f]{8}", name) for name in subjects)
+    assert all(re.fullmatch(r"T-[0-9a-f]{8}", sample.template) for sample in samples)
+    attacks = [sample.attack for sample in samples if sample.subject == samples[0].subject]
+    assert attacks == ["linear", "landmark-texture"]
+
+
+def test_a_sample_says_whether_it_was_accepted(finished: Finished) -> None:
+    results = load_results(finished.path)
+    threshold = results.backbones["dlib"].thresholds["1e-2"]
+    assert isinstance(threshold, float)
+    for sample in results.samples:
+        assert sample.fmr == "1e-2", "1e-3 could not be measured"
+        expected = sample.detected and sample.similarity["dlib"] >= threshold
+        assert sample.accepted_by == {"dlib": expected}
+
+
+def test_reconstructions_are_marked_and_originals_are_not(finished: Finished) -> None:
+    for sample in load_results(finished.path).samples:
+        assert sample.original is not None
+        assert sample.reconstruction is not None
+        with Image.open(finished.path / sample.reconstruction) as picture:
+            assert is_marked(picture)
+        with Image.open(finished.path / sample.original) as picture:
+            assert not is_marked(picture)
+
+
+def test_a_pseudonym_depends_on_the_salt() -> None:
+    assert pseudonym("a", SALT, "S") == pseudonym("a", SALT, "S")
+    assert len({pseudonym(n, s, "S") for n in "ab" for s in (SALT, SALT[::-1])}) == 4
+    assert pseudonym("a", SALT, "S")[2:] == pseudonym("a", SALT, "T")[2:]
+
+
+@pytest.fixture
+def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("FACELEAK_SALT", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.mark.usefixtures("_home")
+def test_the_salt_is_made_once_and_for_its_owner(tmp_path: Path) -> None:
+    salt = pseudonym_salt()
+    path = tmp_path / ".config" / "faceleak" / "salt"
+    assert (len(salt), path.read_bytes(), pseudonym_salt()) == (32, salt, salt)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [p.name for p in path.parent.iterdir()] == ["salt"]
+
+
+@pytest.mark.usefixtures("_home")
+def test_a_salt_can_be_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ours").write_bytes(SALT)
+    monkeypatch.setenv("FACELEAK_SALT", str(tmp_path / "ours"))
+    assert pseudonym_salt() == SALT
+    assert not (tmp_path / ".config").exists()
+
+
+@pytest.mark.usefixtures("_home")
+@pytest.mark.parametrize("size", [0, 15, 65])
+def test_a_salt_of_another_size_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    (tmp_path / "ours").write_bytes(bytes(size))
+    monkeypatch.setenv("FACELEAK_SALT", str(tmp_path / "ours"))
+    with pytest.raises(InputError, match=f"must hold 16 to 64 bytes of salt, got {size}"):
+        pseudonym_salt()
+
+
+def test_rows_are_drawn_from_names_and_seed_alone() -> None:
+    """No argument carries a result, so that nobody can show the best ones."""
+    subjects = np.array([f"s{i // 3:02d}" for i in range(60)])
+    rows = choose_rows(subjects, 8, seed=1)
+    assert len(rows) == len(set(subjects[rows])) == 8
+    assert rows.tolist() == choose_rows(subjects, 8, seed=1).tolist()
+    assert rows.tolist() != choose_rows(subjects, 8, seed=2).tolist()
+    assert len(choose_rows(subjects, 200, seed=1)) == 20
+    assert len(choose_rows(subjects, 0, seed=1)) == 0
+
+
+def test_facts_become_estimates() -> None:
+    assert estimate(Interval(0.5, 0.4, 0.6, 9)) == Measured(value=0.5, low=0.4, high=0.6, n=9)
+    assert estimate(NoFact("too few")) == NotMeasured(not_measured="too few")
+
+
+def test_averages_are_within_subjects_first() -> None:
+    index = np.array([0, 0, 0, 1])
+    found = mean_estimate(np.array([1.0, 1.0, 1.0, 0.0]), index, 0)
+    share = rate_estimate(np.array([True, True, True, False]), index, 0)
+    assert isinstance(found, Measured)
+    assert isinstance(share, Measured)
+    assert (found.value, found.n) == (share.value, share.n) == (0.5, 2)
+    assert share.low is not None

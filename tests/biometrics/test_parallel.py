@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import functools
+import os
+
+import pytest
+
+from biometrics import parallel
+from biometrics.parallel import SMALL, default_workers, ordered_map
+
+
+def square_and_process(number: int) -> tuple[int, int]:
+    return number**2, os.getpid()
+
+
+def divide(number: int, *, by: int) -> float:
+    return number / by
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "SMALL", 0)
+    monkeypatch.setattr(parallel, "CHUNK", 3)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_results_come_in_order_from_other_processes() -> None:
+    results = list(ordered_map(square_and_process, range(40), workers=2))
+    assert [square for square, _ in results] == [number**2 for number in range(40)]
+    assert os.getpid() not in {process for _, process in results}
+
+
+@pytest.mark.parametrize(("count", "workers"), [(SMALL, 4), (200, 1), (200, 0), (0, None)])
+def test_little_work_and_one_worker_stay_in_this_process(count: int, workers: int | None) -> None:
+    results = list(ordered_map(square_and_process, range(count), workers=workers))
+    assert results == [(number**2, os.getpid()) for number in range(count)]
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_reaches_the_caller(workers: int) -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(ordered_map(functools.partial(divide, by=0), range(6), workers=workers))
+
+
+def test_results_are_made_as_they_are_asked_for() -> None:
+    made = []
+    results = ordered_map(made.append, [1, 2, 3], workers=1)
+    assert made == []
+    next(results)
+    assert made == [1]
+
+
+def test_workers_are_the_processors_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    assert default_workers() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert default_workers() == 1
