@@ -71,19 +71,21 @@ class InversionAttack(ABC):
 
     ``knowledge`` says in words what the attacker must hold; ``control`` marks rows that only give
     the numbers of real attacks their meaning. After :meth:`fit`, ``curves`` holds the training
-    curves as ``{name: [value of each epoch]}`` (empty for closed-form attacks); ``seconds_fit`` is
-    filled by whoever measures it.
+    curves as ``{name: [value of each epoch]}`` (empty for closed-form attacks).
+
+    ``tuned_for`` names the backbones for whose templates the default settings were chosen, each on
+    a fold of attacker subjects and judged by that backbone alone.
     """
 
     Settings: ClassVar[type[AttackSettings]] = AttackSettings
     knowledge: ClassVar[str]
     control: ClassVar[bool] = False
+    tuned_for: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, settings: AttackSettings, resources: Resources) -> None:
         self.settings = settings
         self.resources = resources
         self.curves: dict[str, list[float]] = {}
-        self.seconds_fit = 0.0
 
     @abstractmethod
     def fit(self, faces: FaceSet, templates: TemplateSet) -> None:

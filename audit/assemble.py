@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from audit.attempts import Attempted
+from audit.attempts import Attempted, consulted
 from audit.estimates import estimate, mean_estimate, rate_estimate
 from audit.judging import Bench, Judge
 from audit.verdict import judge_of
@@ -178,7 +178,7 @@ class Assembly:
             device=f"CPU, {torch.get_num_threads()} threads ({platform.machine()})",
             seed=self.config.seed,
             inputs=inputs,
-            judges_consulted=[],
+            judges_consulted=consulted([a.name for a in self.config.attacks], self.models.target),
             packages=_versions(),
         )
 

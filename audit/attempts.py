@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from audit.run_folder import RunFolder, Stage
 from audit.watch import Watch
 from biometrics.backbones.embed import embed
 from biometrics.faces.detect import find_in_crop
+from biometrics.faces.faceset import FaceSet
 from biometrics.faces.resize import to_canonical
 from biometrics.metrics.image import hull_masks, image_scores
 from biometrics.parallel import ordered_map
@@ -29,6 +30,11 @@ from biometrics.progress import Advance, silent
 
 CONTROLS = ("control:mean", "control:nearest", "control:random", "control:shuffled")
 BATCH = 256
+
+
+def consulted(names: Sequence[str], target: str) -> list[str]:
+    """The judges that took part in choosing the default settings of these attacks on ``target``."""
+    return [target] if any(target in ATTACKS.get(name).tuned_for for name in names) else []
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,13 @@ class Attempted:
         return np.asarray(np.isfinite(self.redetected).all(axis=(1, 2)))
 
 
+class _Fitted(NamedTuple):
+    """A fitted attack, and how long the fit took when it was made."""
+
+    attack: InversionAttack
+    seconds: float
+
+
 class _Inverted(NamedTuple):
     """Reconstructions uint8 [N, S, S, 3], landmarks where they are predicted, and the seconds."""
 
@@ -79,6 +92,11 @@ class Attempts:
 
     def __init__(self, run: RunFolder, people: People, models: Models, watch: Watch) -> None:
         self.run, self.people, self.models, self.watch = run, people, models, watch
+
+    @functools.cached_property
+    def _attacker_faces(self) -> FaceSet:
+        """The attacker's faces, copied into memory once for all attacks."""
+        return self.people.faces.take(self.people.split.attacker)
 
     def attempt(self, name: str, settings: Mapping[str, Any], *, seed: int) -> Attempted:
         """Everything that is known of one attack, from finished stages where they exist."""
@@ -94,7 +112,7 @@ class Attempts:
         fitted = functools.partial(self._fitted, name, checked, seed)
         if not ATTACKS.get(name).control:
             trained = self.run.stage(
-                f"attacks/{place}", inputs, lambda out: self._fit(fitted(), out)
+                f"attacks/{place}", inputs, lambda out: self._fit(fitted().attack, out)
             )
             fitted = functools.partial(self._loaded, name, checked, seed, trained)
             inputs = {"attack": trained.key}
@@ -119,29 +137,24 @@ class Attempts:
     def _resources(self, seed: int, advance: Advance = silent) -> Resources:
         return Resources(appearance=self.models.appearance, seed=seed, advance=advance)
 
-    def _fitted(self, name: str, settings: AttackSettings, seed: int) -> InversionAttack:
-        rows = self.people.split.attacker
-        with self.watch.task(f"fit {name} on {len(rows):,} pairs") as advance:
+    def _fitted(self, name: str, settings: AttackSettings, seed: int) -> _Fitted:
+        faces, start = self._attacker_faces, time.perf_counter()
+        with self.watch.task(f"fit {name} on {len(faces):,} pairs") as advance:
             attack = ATTACKS.get(name)(settings, self._resources(seed, advance))
-            attack.fit(self.people.faces.take(rows), self.models.target_templates.take(rows))
-        return attack
+            attack.fit(faces, self.models.target_templates.take(self.people.split.attacker))
+        return _Fitted(attack, time.perf_counter() - start)
 
     def _fit(self, attack: InversionAttack, out: Path) -> None:
         attack.save(out)
         (out / "curves.json").write_text(json.dumps(attack.curves))
 
-    def _loaded(
-        self, name: str, settings: AttackSettings, seed: int, trained: Stage
-    ) -> InversionAttack:
+    def _loaded(self, name: str, settings: AttackSettings, seed: int, trained: Stage) -> _Fitted:
         attack = ATTACKS.get(name).load(trained.folder, settings, self._resources(seed))
         attack.curves = json.loads((trained.folder / "curves.json").read_text())
-        attack.seconds_fit = trained.seconds
-        return attack
+        return _Fitted(attack, trained.seconds)
 
-    def _invert(self, name: str, fitted: Callable[[], InversionAttack], out: Path) -> None:
-        start = time.perf_counter()
-        attack = fitted()
-        fit_seconds = attack.seconds_fit or time.perf_counter() - start
+    def _invert(self, name: str, fitted: Callable[[], _Fitted], out: Path) -> None:
+        attack, fit_seconds = fitted()
         made = self._inverted(name, attack)
         np.save(out / "crops.npy", made.crops, allow_pickle=False)
         if made.landmarks is not None:

@@ -173,7 +173,7 @@ class AppearanceSettings(_Group):
     """
 
     texture_size: int = Field(default=112, ge=16, le=224)
-    texture_components: int = Field(default=400, ge=1)
+    texture_components: int = Field(default=600, ge=1)
     shape_components: int = Field(default=30, ge=1, le=136)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from attacks.base import make_settings
 from audit.assemble import Assembly, now
-from audit.attempts import CONTROLS, Attempted, Attempts
+from audit.attempts import CONTROLS, Attempted, Attempts, consulted
 from audit.config import AuditConfig, effective_yaml
 from audit.judging import Bench
 from audit.models import Models, prepare_models
@@ -82,7 +82,7 @@ def _origin(config: AuditConfig, people: People, models: Models) -> dict[str, An
         "seed": config.seed,
         "inputs": people.inputs,
         "weights": models.weights,
-        "judges_consulted": [],
+        "judges_consulted": consulted([a.name for a in config.attacks], config.target),
     }
 
 

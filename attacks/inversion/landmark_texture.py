@@ -111,6 +111,7 @@ class LandmarkTexture(InversionAttack):
 
     Settings: ClassVar[type[AttackSettings]] = LandmarkTextureSettings
     knowledge: ClassVar[str] = "pairs of faces and templates; the model itself is not needed"
+    tuned_for: ClassVar[frozenset[str]] = frozenset({"dlib"})
 
     settings: LandmarkTextureSettings
 

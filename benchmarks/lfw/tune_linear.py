@@ -1,6 +1,6 @@
 """Choose the settings of ``linear`` without touching a leaked subject or an unseen judge.
 
-    FACELEAK_LFW=DIR python benchmarks/lfw/tune_linear.py
+    FACELEAK_LFW=DIR python benchmarks/lfw/tune_linear.py [BACKBONE]
 
 Fits on nine tenths of the attacker's subjects (the shipped split of LFW, seed 7), inverts the last
 tenth, and lets the attacked model alone judge: success at the thresholds of FMR 1e-3 and 1e-4.
@@ -9,6 +9,7 @@ tenth, and lets the attacked model alone judge: success at the thresholds of FMR
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -38,19 +39,20 @@ EXAGGERATIONS = (1.0, 1.3, 1.6)
 
 def main() -> None:
     """Print one row for each combination."""
+    target = sys.argv[1] if len(sys.argv) > 1 else "dlib"
     with tempfile.TemporaryDirectory() as work:
         faces = read_folder(Path(os.environ["FACELEAK_LFW"]), Path(work)).faces
         names = faces.subject_ids
         split = split_rows(names, {name: role_of(name, seed=SEED) for name in set(names)})
         folds = np.array([unit_hash(name, purpose="tune", seed=SEED) for name in names])
-        backbone = load_backbone("dlib")
+        backbone = load_backbone(target)
         threshold = embed_faces(backbone, faces.take(split.threshold))
         own = split.attacker[folds[split.attacker] < 0.9]
         tested = embed(backbone, faces.crops[split.attacker[folds[split.attacker] >= 0.9]])
         training = faces.take(own)
     templates = embed_faces(backbone, training)
     cuts = _cuts(threshold, backbone)
-    print(f"{len(training):,} faces to fit on, {len(tested):,} to invert; judge: dlib")
+    print(f"{len(training):,} faces to fit on, {len(tested):,} to invert; judge: {target}")
     print("components  ridge  exaggeration  " + "  ".join(f"FMR {fmr:g}" for fmr in cuts))
     for components in COMPONENTS:
         resources = Resources(_model(training, components))

@@ -146,7 +146,7 @@ def test_the_defaults_of_the_sizes() -> None:
     config = load_config(overrides=[PHOTOS])
     assert config.appearance.model_dump() == {
         "texture_size": 112,
-        "texture_components": 400,
+        "texture_components": 600,
         "shape_components": 30,
     }
     assert config.output.model_dump() == {
