@@ -93,14 +93,17 @@ class Assembly:
         margins: dict[str, Estimate] = {}
         for cut in judge.cuts:
             if cut.value is None:
-                for column in (*rates.values(), *([] if nearest is None else [margins])):
+                for column in (*rates.values(), margins):
                     column[cut.label] = NotMeasured(not_measured=cut.why)
                 continue
             found = acceptance(mine, cut.value, seed=self.seed)
             for name, column in rates.items():
                 column[cut.label] = estimate(getattr(found, name))
-            if nearest is not None:
-                margins[cut.label] = self._margin(found, nearest, cut.value)
+            margins[cut.label] = (
+                NotMeasured(not_measured="this row is a control itself")
+                if nearest is None
+                else self._margin(found, nearest, cut.value)
+            )
         ranks = identification(mine, seed=self.seed)
         return JudgeResult(
             unseen=judge_of(judge.backbone.spec, self.models.target).unseen,

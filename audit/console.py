@@ -94,7 +94,7 @@ def _success_table(results: Results) -> Table:
         header_style="bold",
     )
     table.add_column("judge", no_wrap=True)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for label in labels:
         table.add_column(f"FMR {label}", justify="right", no_wrap=True)
     for attack in sorted(results.attacks, key=lambda attack: attack.control):
@@ -111,10 +111,10 @@ def _judge_rows(
     """Type-I and Type-II of one judge; of a control only Type-I, by which it is compared."""
     role = "unseen" if found.unseen else "attacked model" if judge == attack.backbone else ""
     first = [_marked(rate(found.type1.get(key)), found.everybody(key)) for key in labels]
-    yield [Text(f"  {judge}"), Text("Type-I"), *first]
+    yield [Text(f" {judge}"), Text("Type-I"), *first]
     if not attack.control:
         second = [_marked(rate(found.type2.get(key)), found.everybody(key)) for key in labels]
-        yield [Text(f"    {role}", style="dim"), Text("Type-II"), *second]
+        yield [Text(f"  {role}", style="dim"), Text("Type-II"), *second]
 
 
 def _marked(cell: Text, flagged: bool) -> Text:

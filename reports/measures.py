@@ -153,9 +153,9 @@ class ScoreHistogram(Model):
     def _binned(self) -> Self:
         if len(self.edges) < 2 or any(b <= a for a, b in pairwise(self.edges)):
             raise ValueError("edges must be two or more increasing values")
-        counts = [self.mated, self.non_mated]
-        counts += [c for a in self.attacks.values() for c in (a.type1, a.type2)]
-        if any(len(c) not in (0, len(self.edges) - 1) for c in counts):
+        shares = [self.mated, self.non_mated]
+        shares += [c for a in self.attacks.values() for c in (a.type1, a.type2)]
+        if any(len(c) not in (0, len(self.edges) - 1) for c in shares):
             raise ValueError(f"expected {len(self.edges) - 1} shares, one for each bin")
         return self
 

@@ -68,11 +68,17 @@ class Table:
         return self.estimate(value)
 
 
+_SMALLEST = 0.001  # per cent
+
+
 def percent(value: float, *, unit: bool = True) -> str:
-    """0.392 -> ``39.2 %``; small rates keep two digits, so that 0.0004 is not printed as 0."""
+    """0.392 -> ``39.2 %``; small rates keep two digits, so that 0.0004 is not printed as 0, and
+    those that no audit could resolve are ``<0.001 %``."""
     scaled = 100.0 * value
     size = abs(scaled)
     digits = f"{size:.1f}" if size >= 1 else f"{size:.2f}" if size >= 0.1 else f"{size:.2g}"
+    if 0 < size < _SMALLEST:
+        return f"<{_SMALLEST:g}" + (f"{NBSP}%" if unit else "")
     sign = MINUS if scaled < 0 and float(digits) != 0 else ""
     return sign + digits + (f"{NBSP}%" if unit else "")
 
@@ -119,5 +125,7 @@ def one_in(key: str) -> str:
 
 
 def _signed(value: float) -> str:
+    if abs(100.0 * value) < _SMALLEST:
+        return "0"
     text = percent(value, unit=False)
-    return text if text.startswith(MINUS) or float(text) == 0 else f"+{text}"
+    return text if text.startswith(MINUS) else f"+{text}"

@@ -205,7 +205,7 @@ def test_pictures_lie_inside_the_run(path: str) -> None:
 def test_lists_of_the_wrong_length_are_refused() -> None:
     with pytest.raises(ValidationError, match="67 entries, expected 0 or 68"):
         Landmarks(per_point=[1.0] * 67)
-    with pytest.raises(ValidationError, match="expected 2 counts"):
+    with pytest.raises(ValidationError, match="expected 2 shares"):
         ScoreHistogram(edges=[0.0, 1.0, 2.0], mated=[1])
     with pytest.raises(ValidationError, match="increasing"):
         ScoreHistogram(edges=[0.0, 0.0])

@@ -15,6 +15,7 @@ from reports.words import Table, fmr_label, number, one_in, percent
         (0.0056, "0.56 %"),
         (0.0004, "0.04 %"),
         (0.000012, "0.0012 %"),
+        (0.0000012, "<0.001 %"),
         (-0.013, "\u22121.3 %"),
     ],
 )
