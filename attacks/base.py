@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from biometrics.backbones.base import Backbone
+from biometrics.backbones.base import Backbone, Similarity
 from biometrics.errors import ConfigError, did_you_mean
 from biometrics.faces.appearance import AppearanceModel
 from biometrics.faces.faceset import FaceSet
@@ -56,12 +56,14 @@ class Resources:
     Attributes:
         appearance: the statistical face model fitted on the attacker's subjects.
         backbone: the attacked model itself where the attacker holds it (white-box), else None.
+        similarity: how the attacked model compares templates.
         seed: makes training and drawing reproducible.
         advance: told about every finished unit of training.
     """
 
     appearance: AppearanceModel
     backbone: Backbone | None = None
+    similarity: Similarity = "l2"
     seed: int = 0
     advance: Advance = field(default=silent, compare=False)
 
@@ -73,8 +75,8 @@ class InversionAttack(ABC):
     the numbers of real attacks their meaning. After :meth:`fit`, ``curves`` holds the training
     curves as ``{name: [value of each epoch]}`` (empty for closed-form attacks).
 
-    ``tuned_for`` names the backbones for whose templates the default settings were chosen, each on
-    a fold of attacker subjects and judged by that backbone alone.
+    ``tuned_for`` names the backbones that judged when the default settings were chosen (each its
+    own templates, on a fold of attacker subjects): they are never unseen judges of the attack.
     """
 
     Settings: ClassVar[type[AttackSettings]] = AttackSettings

@@ -18,6 +18,7 @@ from audit.verdict import judge_of
 from biometrics.faces.images import digest
 from biometrics.metrics.curves import WeightedScores, score_histograms
 from biometrics.metrics.image import landmark_mse, per_point_error
+from biometrics.metrics.intervals import subject_means
 from biometrics.metrics.pairs import group
 from biometrics.metrics.success import (
     Acceptance,
@@ -54,6 +55,11 @@ class Assembly:
         self.config, self.people, self.models = bench.config, bench.people, bench.models
         self.seed, self.subjects = bench.seed, bench.subjects
         self.rows = self.people.split.leaked
+
+    @property
+    def consulted(self) -> list[str]:
+        """Judges that took part in choosing the attacks' settings."""
+        return consulted([attack.name for attack in self.config.attacks])
 
     def attack(self, made: Attempted, nearest: Attempted | None, note: str) -> AttackResult:
         """One row of the report."""
@@ -106,7 +112,7 @@ class Assembly:
             )
         ranks = identification(mine, seed=self.seed)
         return JudgeResult(
-            unseen=judge_of(judge.backbone.spec, self.models.target).unseen,
+            unseen=judge_of(judge.backbone.spec, self.models.target, self.consulted).unseen,
             **rates,
             margin_over_nearest=margins,
             rank1=estimate(ranks.rank1),
@@ -128,10 +134,10 @@ class Assembly:
         if found.any():
             errors = landmark_mse(made.redetected[found], true[found])
             again = mean_estimate(errors, index[found], self.seed)
-            per_point = _mean_of_points(made.redetected[found], true[found])
+            per_point = _mean_of_points(made.redetected[found], true[found], index[found])
         if made.predicted is not None:
             said = mean_estimate(landmark_mse(made.predicted, true), index, self.seed)
-            per_point = _mean_of_points(made.predicted, true)
+            per_point = _mean_of_points(made.predicted, true, index)
         shape = [(float(x), float(y)) for x, y in self.models.appearance.mean_shape]
         return Landmarks(
             mse_predicted=said, mse_redetected=again, per_point=per_point, mean_shape=shape
@@ -147,8 +153,13 @@ class Assembly:
             sets = {"mated": judge.genuine.mated, "non-mated": judge.genuine.nonmated}
         for made in attempts:
             mine = self.attempts(judge, made)
-            sets[f"type1 {made.name}"] = WeightedScores(mine.type1_scores)
-            sets[f"type2 {made.name}"] = WeightedScores(mine.type2_scores)
+            owner, attempt = mine.groups.index, mine.other_pictures.first
+            sets[f"type1 {made.name}"] = WeightedScores(
+                mine.type1_scores, _by_subject(owner, mine.usable)
+            )
+            sets[f"type2 {made.name}"] = WeightedScores(
+                mine.type2_scores, _by_subject(owner[attempt], mine.usable[attempt])
+            )
         found = score_histograms(sets, judge.backbone.spec.similarity)
 
         def shares(name: str) -> list[float]:
@@ -181,14 +192,25 @@ class Assembly:
             device=f"CPU, {torch.get_num_threads()} threads ({platform.machine()})",
             seed=self.config.seed,
             inputs=inputs,
-            judges_consulted=consulted([a.name for a in self.config.attacks], self.models.target),
+            judges_consulted=self.consulted,
             packages=_versions(),
         )
 
 
-def _mean_of_points(points: NDArray[np.float32], true: NDArray[np.float32]) -> list[float]:
-    errors: list[float] = per_point_error(points, true).mean(axis=0).tolist()
-    return errors
+def _mean_of_points(
+    points: NDArray[np.float32], true: NDArray[np.float32], index: NDArray[np.intp]
+) -> list[float]:
+    """Squared error of each of the 68 points, within subjects first, then over them."""
+    errors = per_point_error(points, true)
+    return [float(subject_means(column, index).mean()) for column in errors.T]
+
+
+def _by_subject(owner: NDArray[np.intp], usable: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Weights of scores so that every subject counts once, as in the rates; an attempt without a
+    face takes its share of the weight but shows no score."""
+    counts = np.bincount(owner) if len(owner) else np.ones(1)
+    weights: NDArray[np.float64] = np.where(usable, 1.0 / counts[owner], 0.0)
+    return weights
 
 
 def _versions() -> dict[str, str]:

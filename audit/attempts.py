@@ -32,9 +32,9 @@ CONTROLS = ("control:mean", "control:nearest", "control:random", "control:shuffl
 BATCH = 256
 
 
-def consulted(names: Sequence[str], target: str) -> list[str]:
-    """The judges that took part in choosing the default settings of these attacks on ``target``."""
-    return [target] if any(target in ATTACKS.get(name).tuned_for for name in names) else []
+def consulted(names: Sequence[str]) -> list[str]:
+    """The judges that took part in choosing the default settings of these attacks, sorted."""
+    return sorted(set().union(*(ATTACKS.get(name).tuned_for for name in names)))
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,12 @@ class Attempts:
         return _read(name, made, judged, looks)
 
     def _resources(self, seed: int, advance: Advance = silent) -> Resources:
-        return Resources(appearance=self.models.appearance, seed=seed, advance=advance)
+        return Resources(
+            appearance=self.models.appearance,
+            similarity=self.models.target_similarity,
+            seed=seed,
+            advance=advance,
+        )
 
     def _fitted(self, name: str, settings: AttackSettings, seed: int) -> _Fitted:
         faces, start = self._attacker_faces, time.perf_counter()

@@ -149,12 +149,12 @@ def report(
 
         typer.echo(render_report(run, reveal=reveal))
     if ReportFormat.csv in wanted:
-        from reports.exports import write_csv
+        from reports.exports import CSV_NAME, write_csv
         from reports.results import load_results
 
         results = load_results(run)
-        write_csv(results, run / "results.csv")
-        typer.echo(run / "results.csv")
+        write_csv(results, run / CSV_NAME)
+        typer.echo(run / CSV_NAME)
 
 
 @app.command()

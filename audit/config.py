@@ -91,7 +91,10 @@ def _listed(given: object) -> object:
 def _expanded(given: object) -> object:
     """A path as text, or a folder name that YAML read as a number, with ``~`` resolved."""
     if isinstance(given, str | int) and not isinstance(given, bool) and given != "":
-        return Path(str(given)).expanduser()
+        try:
+            return Path(str(given)).expanduser()
+        except RuntimeError as error:
+            raise ValueError(f"no home folder for {given!r}") from error
     return given
 
 

@@ -73,7 +73,10 @@ def find_config(source: Path | str) -> Path | Traversable:
     Raises:
         ConfigError: listing what ships.
     """
-    path = Path(source).expanduser()
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"no home folder for '{source}'") from error
     if path.is_file():
         return path
     name = path.name.removesuffix(".yaml")

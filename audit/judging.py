@@ -13,7 +13,7 @@ from audit.config import AuditConfig, Fmr
 from audit.estimates import estimate
 from audit.models import Models
 from audit.people import People, seed_for
-from biometrics.backbones.base import Backbone
+from biometrics.backbones.base import BACKBONES, Backbone, Fittable
 from biometrics.metrics.curves import Comparisons, comparisons, det_curve, eer, roc_auc
 from biometrics.metrics.intervals import NotMeasured as NotMeasuredFact
 from biometrics.metrics.pairs import group
@@ -121,8 +121,16 @@ class Bench:
             lfw_view2=_as_schema(pairs) if isinstance(pairs, View2Result) else None,
             eer=self._whole_curve(judge, eer),
             roc_auc=self._whole_curve(judge, roc_auc),
-            note=f"View 2: {pairs.reason}" if isinstance(pairs, NotMeasuredFact) else "",
+            note=self._note(judge, pairs),
         )
+
+    def _note(self, judge: Judge, pairs: View2Result | NotMeasuredFact | None) -> str:
+        if isinstance(pairs, NotMeasuredFact):
+            return f"View 2: {pairs.reason}"
+        fitted = isinstance(BACKBONES.get(judge.name), Fittable)
+        if fitted and pairs is not None:
+            return "View 2: fitted on the attacker's subjects, some of whom are in the pairs"
+        return ""
 
     def _whole_curve(self, judge: Judge, measure: Callable[..., float]) -> Estimate:
         """No interval: it is read off the whole curve; the rates at thresholds carry theirs."""

@@ -12,7 +12,7 @@ from audit.people import People, seed_for
 from audit.run_folder import RunFolder
 from audit.synthesis import shipped_model_path
 from audit.watch import Watch
-from biometrics.backbones.base import BACKBONES, Backbone, Fittable, load_backbone
+from biometrics.backbones.base import BACKBONES, Backbone, Fittable, Similarity, load_backbone
 from biometrics.backbones.embed import embed_faces
 from biometrics.errors import WeightsError
 from biometrics.faces.appearance import AppearanceModel
@@ -33,6 +33,7 @@ class Models:
         backbone_keys, target_key, appearance_key: hashes of what each depends on.
         appearance: the attacker's appearance model.
         weights: sha256 of the weights by backbone.
+        target_similarity: how the target's templates are compared.
     """
 
     target: str
@@ -44,6 +45,7 @@ class Models:
     appearance: AppearanceModel
     appearance_key: str
     weights: dict[str, str]
+    target_similarity: Similarity
 
     @property
     def target_templates(self) -> TemplateSet:
@@ -60,10 +62,17 @@ def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: W
         WeightsError: the target is not ready.
         UnknownNameError: a backbone that does not exist.
     """
-    ready, missing = _load_backbones(config, people, run, watch)
+    weights = {name: str(path) for name, path in config.weights.items()}
+    ready, missing = _load_backbones(config, weights, people, run, watch)
     keys, templates = {}, {}
     for name, backbone in ready.items():
-        inputs = {"faces": people.faces_key, "backbone": name, "sha256": backbone.spec.sha256}
+        inputs = {
+            "faces": people.faces_key,
+            "backbone": name,
+            "sha256": backbone.spec.sha256,
+            # A model that was fitted, or a user's own, has no published hash: its file speaks.
+            "file": digest(Path(weights[name]).read_bytes()) if name in weights else None,
+        }
         embed = functools.partial(_embed, backbone, people, watch)
         stage = run.stage(f"templates/{name}", inputs, embed)
         keys[name] = stage.key
@@ -79,14 +88,17 @@ def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: W
         appearance=model,
         appearance_key=appearance_key,
         weights={name: b.spec.sha256 for name, b in ready.items() if b.spec.sha256},
+        target_similarity=ready[config.target].spec.similarity,
     )
 
 
 def _load_backbones(
-    config: AuditConfig, people: People, run: RunFolder, watch: Watch
+    config: AuditConfig, weights: dict[str, str], people: People, run: RunFolder, watch: Watch
 ) -> tuple[dict[str, Backbone], dict[str, str]]:
-    """The target and all judges that are ready, and why the others are not."""
-    weights = {name: str(path) for name, path in config.weights.items()}
+    """The target and all judges that are ready, and why the others are not.
+
+    The files of models that the audit fits itself are added to ``weights``.
+    """
     ready: dict[str, Backbone] = {}
     missing: dict[str, str] = {}
     for name in dict.fromkeys([config.target, *config.judges]):
@@ -98,7 +110,9 @@ def _load_backbones(
         except WeightsError as error:
             if name == config.target:
                 raise
-            missing[name] = str(error)
+            # Reports travel: they get the name of the file, not the folders of this machine.
+            path = weights.get(name, "")
+            missing[name] = str(error).replace(path, Path(path).name) if path else str(error)
             watch.note(f"judge {name} is not measured: {error}")
     return ready, missing
 

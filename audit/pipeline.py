@@ -13,16 +13,17 @@ from audit.config import AuditConfig, effective_yaml
 from audit.judging import Bench
 from audit.models import Models, prepare_models
 from audit.people import People, gather_people, seed_for
-from audit.run_folder import RunFolder, full_disk_as_error, stage_key
+from audit.run_folder import RunFolder, full_disk_as_error, remove, stage_key
 from audit.samples import choose_rows, draw_samples, pseudonym_salt
 from audit.verdict import NOTES, Store, decide
 from audit.watch import Watch
 from biometrics.backbones.base import BACKBONES
+from biometrics.errors import ConfigError
 from biometrics.faces.images import digest
 from biometrics.metrics.view2 import read_pairs
 from faceleak import __version__
-from reports.exports import write_csv
-from reports.html import render_report
+from reports.exports import CSV_NAME, write_csv
+from reports.html import REPORT_NAME, render_report
 from reports.results import RESULTS_NAME, Results, load_results, save_results
 
 QUICK_EPOCHS = 0.5
@@ -43,7 +44,7 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
     Raises:
         FaceleakError: anything that a user can cause, in one line.
     """
-    _check(config)
+    _check(config, out)
     with RunFolder(out) as run:
         run.write("audit.yaml", effective_yaml(config))
         people = gather_people(config, run, watch)
@@ -55,6 +56,8 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
         key = _results_key(config, people, models, made)
         path = run.path / RESULTS_NAME
         if not run.has_results(key):
+            # The pictures change with the results: what is killed in between belongs to neither.
+            run.forget_results()
             with watch.task("work out the rates and their intervals"), full_disk_as_error(out):
                 assembly = Assembly(Bench(config, people, models))
                 save_results(_results(config, assembly, made, run), path)
@@ -64,8 +67,12 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
     return path
 
 
-def _check(config: AuditConfig) -> None:
+def _check(config: AuditConfig, out: Path) -> None:
     """Find misspelt names and absent files before hours of work, not after."""
+    faces = config.faces
+    for folder in (faces.path, faces.attacker, faces.leaked):
+        if folder is not None and out.resolve().is_relative_to(folder.resolve()):
+            raise ConfigError(f"--out {out} lies in the folder of faces {folder}; choose another")
     for name in (config.target, *config.judges, *config.weights):
         BACKBONES.get(name)
     for attack in config.attacks:
@@ -82,7 +89,7 @@ def _origin(config: AuditConfig, people: People, models: Models) -> dict[str, An
         "seed": config.seed,
         "inputs": people.inputs,
         "weights": models.weights,
-        "judges_consulted": consulted([a.name for a in config.attacks], config.target),
+        "judges_consulted": consulted([a.name for a in config.attacks]),
     }
 
 
@@ -162,7 +169,12 @@ def _notes(people: People) -> list[str]:
 
 
 def _render(config: AuditConfig, run: Path) -> None:
+    """Write the formats asked for, and remove the others: they may tell of earlier results."""
     if "html" in config.output.formats:
         render_report(run, reveal=config.output.reveal)
+    else:
+        remove(run / REPORT_NAME)
     if "csv" in config.output.formats:
-        write_csv(load_results(run), run / "results.csv")
+        write_csv(load_results(run), run / CSV_NAME)
+    else:
+        remove(run / CSV_NAME)

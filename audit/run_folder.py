@@ -24,6 +24,7 @@ from typing import IO, Any
 from safetensors import SafetensorError
 
 from biometrics.errors import InputError, OutputError
+from faceleak import __version__
 from reports.results import RESULTS_NAME
 
 STAGE_FILE = "stage.json"
@@ -164,6 +165,11 @@ class RunFolder:
         """Whether results.json is there and belongs to these inputs."""
         return self.manifest.get(RESULTS_KEY) == key and (self.path / RESULTS_NAME).is_file()
 
+    def forget_results(self) -> None:
+        """Note that results.json is about to be replaced and belongs to nothing until then."""
+        self.manifest.pop(RESULTS_KEY, None)
+        self.note()
+
     def finish(self, results_key: str) -> None:
         """Note that results.json belongs to these inputs."""
         self.note(**{RESULTS_KEY: results_key})
@@ -201,8 +207,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def stage_key(name: str, inputs: Mapping[str, Any]) -> str:
-    """SHA-256 over the stage's name and inputs."""
-    text = json.dumps([STAGES_VERSION, name, inputs], sort_keys=True)
+    """SHA-256 over the stage's name and inputs, and the version of faceleak that computes it."""
+    text = json.dumps([STAGES_VERSION, __version__, name, inputs], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

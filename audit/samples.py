@@ -17,7 +17,7 @@ from PIL import Image
 
 from audit.attempts import Attempted
 from audit.run_folder import RunFolder, remove
-from biometrics.errors import InputError
+from biometrics.errors import InputError, OutputError
 from biometrics.faces.resize import to_canonical
 from reports.pictures import save_reconstruction_png
 from reports.results import Sample
@@ -107,10 +107,16 @@ def pseudonym_salt() -> bytes:
     base = os.environ.get("XDG_CONFIG_HOME")
     home = Path(base) if base else Path.home() / ".config"
     path = Path(named) if named else home / "faceleak" / "salt"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _make_salt(path)
-    salt = path.read_bytes()
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_salt(path)
+        salt = path.read_bytes()
+    except OSError as error:
+        raise OutputError(
+            f"cannot make or read the salt of pseudonyms {path}: {error.strerror}; "
+            "FACELEAK_SALT names another file"
+        ) from error
     if not 16 <= len(salt) <= 64:
         raise InputError(f"{path} must hold 16 to 64 bytes of salt, got {len(salt)}")
     return salt

@@ -1,7 +1,7 @@
 """Who is attacker, who sets the thresholds, whose templates leaked.
 
 The split goes by subject, by a keyed hash of the name: it does not depend on the order of files or
-on who else is in the folder (DESIGN rule: 64 / 16 / 20).
+on who else is in the folder (64 / 16 / 20).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -54,12 +54,15 @@ class JudgeStanding:
     why_not: str = ""
 
 
-def judge_of(spec: BackboneSpec, target: str) -> JudgeStanding:
-    """The standing of a backbone as judge of an attack on ``target``."""
+def judge_of(spec: BackboneSpec, target: str, consulted: Collection[str] = ()) -> JudgeStanding:
+    """The standing of a backbone as judge of attacks on ``target``; ``consulted`` judges took part
+    in choosing the attacks' settings."""
     if spec.name == target:
         return JudgeStanding(False, "it is the attacked model")
     if not spec.may_be_unseen_judge:
         return JudgeStanding(False, "it is a control")
+    if spec.name in consulted:
+        return JudgeStanding(False, "it took part in choosing the attack's settings")
     return JudgeStanding(True)
 
 
@@ -181,7 +184,9 @@ def _reason(best: _Candidate, policy: dict[str, Any], own_only: bool) -> str:
 
 def _sentence(best: _Candidate, store: Store, own_only: bool) -> str:
     people = "generated people (who are nobody)" if store.generated else "people"
-    part = {0.0: "None", 1.0: "All"}.get(best.sar.value, f"About {100 * best.sar.value:.0f} %")
+    percent = 100 * best.sar.value
+    digits = 0 if 1 <= percent < 99 else 1
+    part = {0.0: "None", 1.0: "All"}.get(best.sar.value, f"About {percent:.{digits}f} %")
     by_whom = (
         f"by {store.target} itself (own model only: no unseen judge could be used)"
         if own_only

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
+
+from biometrics.errors import FaceleakError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,5 +37,11 @@ def ordered_map(
     if count <= 1 or len(items) <= SMALL:
         yield from map(function, items)
         return
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(function, items, chunksize=CHUNK)
+    try:
+        with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+            yield from pool.map(function, items, chunksize=CHUNK)
+    except BrokenProcessPool as error:
+        raise FaceleakError(
+            "a worker process died (out of memory, or a script that starts an audit without "
+            'the guard if __name__ == "__main__"); finished stages are kept'
+        ) from error

@@ -36,6 +36,9 @@ _BY_FMR = (
 _PLAIN = ("rank1", "rank10", "similarity")
 
 
+CSV_NAME = "results.csv"
+
+
 def write_csv(results: Results, path: Path) -> None:
     """One row for each attack, judge, FMR and measure (0600, in one step).
 

@@ -93,7 +93,7 @@ def _marks(
         yield _mark(label, "control" if row.control else "attack", value)
     chosen = next((row for row in rows if row.attack == first), rows[0])
     reference = chosen.judges[judge].type2_reference.get(fmr)
-    yield _mark("A real photograph", "photograph", reference)
+    yield _mark("Another photograph (Type-II)", "photograph", reference)
 
 
 def _mark(label: str, role: str, value: Estimate | None) -> Mark:

@@ -24,6 +24,7 @@ from attacks.checks import check_dimension, check_pairs
 from attacks.saved import read_arrays, save_appearance, with_appearance
 from biometrics.faces.faceset import FaceSet
 from biometrics.faces.resize import from_pixels
+from biometrics.metrics.scores import similarity_matrix
 from biometrics.templates import TemplateSet
 
 FILE = "control.safetensors"
@@ -108,16 +109,15 @@ class _TrainingFaces(InversionAttack):
 
 @register_attack("control:nearest")
 class NearestFace(_TrainingFaces):
-    """The training face whose template is nearest (Euclidean): a search, not an inversion."""
+    """The training face whose template is most similar, as the attacked model compares: a search,
+    not an inversion."""
 
     knowledge: ClassVar[str] = "a collection of other people's faces and their templates"
 
     def choose(self, vectors: NDArray[np.float32]) -> NDArray[np.intp]:
-        """The nearest training template, the first of equals; squared distances by the expanded
-        square."""
-        own = self.vectors.astype(np.float64)
-        squares = np.einsum("ij,ij->i", own, own)
-        rows: NDArray[np.intp] = (squares - 2 * vectors.astype(np.float64) @ own.T).argmin(axis=1)
+        """The most similar training template, the first of equals."""
+        scores = similarity_matrix(vectors, self.vectors, self.resources.similarity)
+        rows: NDArray[np.intp] = scores.argmax(axis=1)
         return rows
 
 

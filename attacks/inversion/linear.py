@@ -51,7 +51,7 @@ class Linear(InversionAttack):
 
     Settings: ClassVar[type[AttackSettings]] = LinearSettings
     knowledge: ClassVar[str] = "pairs of faces and templates; the model itself is not needed"
-    tuned_for: ClassVar[frozenset[str]] = frozenset({"dlib", "mobilefacenet"})
+    tuned_for: ClassVar[frozenset[str]] = frozenset({"dlib"})
 
     settings: LinearSettings
 

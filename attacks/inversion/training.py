@@ -144,6 +144,7 @@ def train(
     with _quiet(), seeded(schedule.seed):
         trainer = lightning.Trainer(
             max_epochs=schedule.epochs,
+            accelerator="cpu",  # results must not depend on what else the machine holds
             devices=1,
             logger=False,
             enable_checkpointing=False,

@@ -171,6 +171,9 @@ def test_who_may_speak_for_others() -> None:
     specs = (dlib_resnet.SPEC, mobilefacenet.SPEC, eigenfaces.SPEC)
     assert [judge_of(spec, "dlib").unseen for spec in specs] == [False, True, False]
     assert [judge_of(spec, "mobilefacenet").unseen for spec in specs] == [True, False, False]
+    consulted = judge_of(dlib_resnet.SPEC, "mobilefacenet", ["dlib"])
+    assert not consulted.unseen
+    assert "choosing" in consulted.why_not
     assert judge_of(dlib_resnet.SPEC, "dlib").why_not == "it is the attacked model"
     assert judge_of(eigenfaces.SPEC, "dlib").why_not == "it is a control"
 
@@ -187,7 +190,7 @@ def test_everybodys_face_is_flagged_above_three_times_the_fmr() -> None:
     assert (flagged(0.003), flagged(0.0031)) == (False, True)
 
 
-@pytest.mark.parametrize(("value", "part"), [(0.0, "None"), (0.996, "About 100 %"), (1.0, "All")])
+@pytest.mark.parametrize(("value", "part"), [(0.0, "None"), (0.996, "About 99.6 %"), (1.0, "All")])
 def test_the_sentence_keeps_all_and_none_for_when_they_are_true(value: float, part: str) -> None:
     rows = [row(dlib=judge(unseen=False, e3=rate(value)))]
     assert decide(rows, STORE).sentence.startswith(f"{part} of the 258 people in this store")
