@@ -154,11 +154,9 @@ class Assembly:
         for made in attempts:
             mine = self.attempts(judge, made)
             owner, attempt = mine.groups.index, mine.other_pictures.first
-            sets[f"type1 {made.name}"] = WeightedScores(
-                mine.type1_scores, _by_subject(owner, mine.usable)
-            )
-            sets[f"type2 {made.name}"] = WeightedScores(
-                mine.type2_scores, _by_subject(owner[attempt], mine.usable[attempt])
+            sets[f"type1 {made.name}"] = _by_subject(mine.type1_scores, owner, mine.usable)
+            sets[f"type2 {made.name}"] = _by_subject(
+                mine.type2_scores, owner[attempt], mine.usable[attempt]
             )
         found = score_histograms(sets, judge.backbone.spec.similarity)
 
@@ -205,12 +203,13 @@ def _mean_of_points(
     return [float(subject_means(column, index).mean()) for column in errors.T]
 
 
-def _by_subject(owner: NDArray[np.intp], usable: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Weights of scores so that every subject counts once, as in the rates; an attempt without a
-    face takes its share of the weight but shows no score."""
+def _by_subject(
+    scores: NDArray[np.float32], owner: NDArray[np.intp], usable: NDArray[np.bool_]
+) -> WeightedScores:
+    """Scores that count as in the rates: every subject once; an attempt without a face keeps its
+    share but shows no score, so the area beyond a threshold is the success rate."""
     counts = np.bincount(owner) if len(owner) else np.ones(1)
-    weights: NDArray[np.float64] = np.where(usable, 1.0 / counts[owner], 0.0)
-    return weights
+    return WeightedScores(np.where(usable, scores, np.nan), 1.0 / counts[owner])
 
 
 def _versions() -> dict[str, str]:

@@ -141,7 +141,8 @@ class AttackHistogram(Model):
 
 
 class ScoreHistogram(Model):
-    """Shares of one judge's scores (each set sums to 1); a list is empty or has one entry a bin."""
+    """Shares of one judge's scores, each subject counting once; a list is empty or has one entry a
+    bin. Attempts without a face keep their share of an attack's set but show no score."""
 
     edges: list[float]
     mated: list[NonNegativeFloat] = Field(default_factory=list)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from reports.results import load_results
 from tests.audit import tiny
 from tests.audit.conftest import Finished
 
@@ -199,3 +200,19 @@ def test_the_threshold_is_the_lowest_that_keeps_the_fmr(finished: Finished) -> N
     assert sum(value >= a.threshold for value in scores) <= allowed
     just_below = scores[allowed]
     assert just_below < a.threshold <= scores[allowed - 1]
+
+
+@pytest.mark.parametrize("attack", ["linear", "control:nearest"])
+def test_the_area_beyond_the_threshold_is_the_success_rate(finished: Finished, attack: str) -> None:
+    """Histograms count as the rates do: every subject once, undetected attempts never."""
+    results = load_results(finished.path)
+    histogram = results.histograms["dlib"]
+    cut = histogram.thresholds["1e-2"]
+    assert isinstance(cut, float)
+    judged = next(a for a in results.attacks if a.attack == attack).judges["dlib"]
+    for measure in ("type1", "type2"):
+        shares = getattr(histogram.attacks[attack], measure)
+        certain = sum(s for s, low in zip(shares, histogram.edges, strict=False) if low >= cut)
+        possible = sum(s for s, high in zip(shares, histogram.edges[1:], strict=True) if high > cut)
+        rate = getattr(judged, measure)["1e-2"].value
+        assert certain - 1e-5 <= rate <= possible + 1e-5

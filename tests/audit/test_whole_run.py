@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from attacks.base import ATTACKS
@@ -18,6 +19,7 @@ from audit.attempts import CONTROLS
 from audit.config import load_config
 from audit.pipeline import run_audit
 from audit.watch import Watch
+from biometrics.backbones.base import BACKBONES, Fittable
 from reports.results import (
     AttackResult,
     Estimate,
@@ -158,6 +160,7 @@ def test_what_made_the_numbers_is_written_down(results: Results, finished: Finis
     assert set(results.provenance.inputs) == {"generator", "weights.dlib"}
     manifest = json.loads((finished.path / "manifest.json").read_text())
     assert {"faceleak", "seed", "inputs", "weights", "judges_consulted", "results"} <= set(manifest)
+    assert manifest["judges_consulted"] == ["dlib"] == results.provenance.judges_consulted
     assert {"faces", "templates/dlib", "attacks/linear"} <= set(manifest["stages"])
     assert load_config(finished.path / "audit.yaml") == load_config(finished.config)
 
@@ -225,6 +228,34 @@ def test_results_are_made_again_only_where_they_would_differ(
     run_audit(load_config(finished.config, overrides=[override]), run, Watch.quiet())
     assert ((run / "results.json").stat().st_mtime_ns != written) is again
     assert {p: p.stat().st_mtime_ns for p in run.rglob("stage.json")} == before
+
+
+def test_formats_that_are_no_longer_asked_for_do_not_stay(
+    finished: Finished, tmp_path: Path
+) -> None:
+    run = tiny.copy_run(finished.path, tmp_path / "run")
+    assert (run / "results.csv").is_file()
+    overrides = ["output.formats=[json]"]
+    run_audit(load_config(finished.config, overrides=overrides), run, Watch.quiet())
+    assert not (run / "results.csv").exists()
+    assert not (run / "report.html").exists()
+
+
+def test_templates_of_a_fitted_judge_belong_to_its_weights(
+    finished: Finished, tmp_path: Path
+) -> None:
+    """Eigenfaces have no published hash: two fits must not share their templates."""
+    factory = BACKBONES.get("eigenfaces")
+    assert isinstance(factory, Fittable)
+    run, found = tiny.copy_run(finished.path, tmp_path / "run"), []
+    for seed in (1, 2):
+        crops = np.random.default_rng(seed).integers(0, 256, (12, 224, 224, 3), dtype=np.uint8)
+        weights = tmp_path / f"{seed}.safetensors"
+        factory.fit(crops, weights)
+        overrides = ["judges=[eigenfaces]", f"weights.eigenfaces={weights}"]
+        run_audit(load_config(finished.config, overrides=overrides), run, Watch.quiet())
+        found.append(keys(run)["templates/eigenfaces"])
+    assert found[0] != found[1]
 
 
 def test_another_setting_repeats_what_depends_on_it_and_nothing_else(
