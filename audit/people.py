@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -60,6 +60,7 @@ class _Source:
     roles: dict[str, Role]
     in_both: int
     inputs: dict[str, str]
+    notes: list[str] = field(default_factory=list)
 
 
 def gather_people(config: AuditConfig, run: RunFolder, watch: Watch) -> People:
@@ -85,7 +86,7 @@ def gather_people(config: AuditConfig, run: RunFolder, watch: Watch) -> People:
             "skipped": found.reasons,
             "several_faces": found.several_faces,
             "subjects_in_both": source.in_both,
-            "notes": _quick_note(config.quick),
+            "notes": [*source.notes, *_quick_note(config.quick)],
         }
     )
     _save_split(run, found.faces, split, config.seed)
@@ -108,12 +109,20 @@ def _two_folders(config: AuditConfig) -> _Source:
     leaked_names = {f.parent.name for f in leaked}
     both = {f.parent.name for f in own} & leaked_names
     own = [f for f in own if f.parent.name not in both]
+    known = {hash_file(f) for f in leaked}
+    same = {f for f in own if hash_file(f) in known}
+    own = [f for f in own if f not in same]
     roles: dict[str, Role] = {
         f.parent.name: attacker_folder_role(f.parent.name, seed=config.seed) for f in own
     }
     roles |= dict.fromkeys(leaked_names, "leaked")
     inputs = {"faces.attacker": hash_files(own), "faces.leaked": hash_files(leaked)}
-    return _Source(own + leaked, roles, len(both), inputs)
+    notes = []
+    if same:
+        notes = [
+            f"pictures of the attacker's folder left out, since they leaked too: {len(same):,}"
+        ]
+    return _Source(own + leaked, roles, len(both), inputs, notes)
 
 
 def _quick(files: list[Path], config: AuditConfig) -> list[Path]:
@@ -199,15 +208,17 @@ def _save_split(run: RunFolder, faces: FaceSet, split: Split, seed: int) -> None
 
 def hash_files(files: list[Path]) -> str:
     """SHA-256 over names and contents; an unreadable file counts by its name."""
-    record = []
-    for file in files:
-        try:
-            with file.open("rb") as opened:
-                content = hashlib.file_digest(opened, "sha256").hexdigest()
-        except OSError:
-            content = "unreadable"
-        record.append([file.parent.name, file.name, content])
+    record = [[file.parent.name, file.name, hash_file(file)] for file in files]
     return digest(json.dumps(record).encode())
+
+
+def hash_file(file: Path) -> str:
+    """SHA-256 of the content; of an unreadable file, a text that no other file shares."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return f"unreadable {file.parent.name}/{file.name}"
 
 
 def seed_for(purpose: str, seed: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,18 @@ def test_one_folder_is_split_by_name(tmp_path: Path) -> None:
     assert roles(found) == {name: role_of(name, seed=7) for name in NAMES}
     assert set(found.inputs) == {"faces"}
     assert not found.generated
+
+
+def test_a_leaked_picture_under_another_name_is_not_learnt_from(tmp_path: Path) -> None:
+    """The same photograph filed under two spellings of a name must not bridge the split."""
+    own = folder_of(tmp_path / "own", NAMES[:100])
+    leaked = folder_of(tmp_path / "leaked", NAMES[100:])
+    stolen = sorted((leaked / NAMES[100]).iterdir())[0]
+    (own / "other spelling").mkdir()
+    shutil.copy(stolen, own / "other spelling" / stolen.name)
+    found = gather(tmp_path / "run", f"faces.attacker={own}", f"faces.leaked={leaked}")
+    assert "other spelling" not in roles(found)
+    assert found.summary.notes[0].endswith("since they leaked too: 1")
 
 
 def test_quick_keeps_the_roles_of_those_it_keeps(tmp_path: Path) -> None:
