@@ -215,12 +215,6 @@ def similarity(attempts: Attempts, *, seed: int = 0) -> Interval:
     return mean_over_subjects(subject_means(scores, a.groups.index), rates=False, seed=seed)
 
 
-def detection_rate(attempts: Attempts, *, seed: int = 0) -> Interval:
-    """Share of reconstructions in which a face was detected."""
-    rates = subject_means(attempts.detected, attempts.groups.index)
-    return mean_over_subjects(rates, rates=True, seed=seed)
-
-
 def margin(
     attack: Acceptance,
     control: Acceptance,

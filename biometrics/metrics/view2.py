@@ -59,12 +59,6 @@ class View2Result:
     thresholds: tuple[float, ...]
 
 
-def file_name(picture: Picture) -> str:
-    """Where LFW keeps a picture: ``NAME/NAME_0001.jpg``."""
-    name, number = picture
-    return f"{name}/{name}_{number:04d}.jpg"
-
-
 def read_pairs(path: Path) -> list[list[Pair]]:
     """The folds of a ``pairs.txt``: first line folds and pairs, then for each fold that many mated
     lines ``name i j`` and as many non-mated ``name i name j``, tab-separated.

@@ -13,7 +13,6 @@ from biometrics.metrics.scores import Similarity
 from biometrics.metrics.success import (
     Attempts,
     acceptance,
-    detection_rate,
     identification,
     margin,
     ranks,
@@ -168,7 +167,6 @@ def test_undetected_attempts_fail_everywhere_but_where_detection_is_ignored() ->
     rates = (got.type1, got.type2, got.reconstruction_fmr, found.rank1, found.rank10)
     assert [value(x) for x in rates] == [0.0] * 5
     assert value(got.sar_ignoring_detection) == 1.0
-    assert value(detection_rate(a)) == 0.0
     assert similarity(a).value == pytest.approx(1.0)
 
 
@@ -180,13 +178,6 @@ def test_attempts_without_a_template_stay_in_the_count() -> None:
     assert acceptance(a, -1.0).sar_ignoring_detection.value == 0.5
     assert similarity(a)[::3] == pytest.approx((0.5, 2))  # cosine 0 and 1
     assert similarity(replace(a, kind="l2")).value == pytest.approx(-2.5)  # minus 5 and 0
-
-
-def test_detection_is_averaged_within_subjects_first() -> None:
-    subjects = np.array([0, 0, 0, 1])
-    detected = np.array([True, False, False, True])
-    a = Attempts(np.ones((4, 2)), np.ones((4, 2)), subjects, detected, "l2")
-    assert detection_rate(a).value == pytest.approx((1 / 3 + 1) / 2)
 
 
 def test_what_needs_more_people_or_pictures_is_not_measured() -> None:

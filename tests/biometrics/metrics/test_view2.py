@@ -13,7 +13,6 @@ from biometrics.metrics.view2 import (
     Pair,
     View2Result,
     best_threshold,
-    file_name,
     read_pairs,
     view2,
 )
@@ -53,7 +52,6 @@ def test_pairs_are_read_by_fold(tmp_path: Path) -> None:
         [Pair(("A_B", 1), ("A_B", 4), True), Pair(("C", 2), ("D", 13), False)],
         [Pair(("E", 1), ("E", 2), True), Pair(("F", 1), ("G", 1), False)],
     ]
-    assert file_name(("A_B", 13)) == "A_B/A_B_0013.jpg"
 
 
 @pytest.mark.parametrize(
