@@ -120,7 +120,10 @@ def demo(
 
 @app.command()
 def audit(
-    config: Annotated[str, typer.Argument(help="A YAML file, or one that ships: lfw-dlib, demo.")],
+    config: Annotated[
+        str,
+        typer.Argument(help="A YAML file, or one that ships: demo, lfw-dlib and others."),
+    ],
     settings: Set = None,
     out: RunOut = None,
     reveal: Reveal = False,

@@ -27,7 +27,7 @@ def explain(error: BaseException) -> Failure:
     """
     code = getattr(error, "exit_code", None)
     if isinstance(error, Interrupted):
-        return Failure("interrupted", error.exit_code)
+        return Failure("interrupted; give the same command again to go on", error.exit_code)
     if isinstance(code, int):
         return Failure(f"error: {_one_line(str(error))}", code)
     if isinstance(error, OSError):

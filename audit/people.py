@@ -73,6 +73,12 @@ def gather_people(config: AuditConfig, run: RunFolder, watch: Watch) -> People:
         return _generated(config, config.faces.synth, run, watch)
     source = _two_folders(config) if config.faces.path is None else _one_folder(config)
 
+    if source.in_both:
+        watch.note(
+            f"{source.in_both:,} people stand in both folders and are left out of the attacker's "
+            "(sub-folders of the same name count as one person)"
+        )
+
     def build(folder: Path) -> None:
         with watch.task(f"align {len(source.files):,} pictures", len(source.files)) as advance:
             read_pictures(source.files, folder, advance=advance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from attacks.base import make_settings
 from audit.assemble import Assembly, now
 from audit.attempts import CONTROLS, Attempted, Attempts, consulted
-from audit.config import AuditConfig, effective_yaml
+from audit.config import AuditConfig, effective_yaml, load_config
 from audit.judging import Bench
 from audit.models import Models, prepare_models
 from audit.people import People, gather_people, seed_for
@@ -20,6 +21,7 @@ from audit.watch import Watch
 from biometrics.backbones.base import BACKBONES
 from biometrics.errors import ConfigError
 from biometrics.faces.images import digest
+from biometrics.metrics.verification import MIN_EXPECTED_PAIRS
 from biometrics.metrics.view2 import read_pairs
 from faceleak import __version__
 from reports.exports import CSV_NAME, write_csv
@@ -28,6 +30,8 @@ from reports.results import RESULTS_NAME, Results, load_results, save_results
 
 QUICK_EPOCHS = 0.5
 """A quick run trains for this share of the configured epochs."""
+
+CONFIG_NAME = "audit.yaml"
 
 
 def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
@@ -46,8 +50,10 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
     """
     _check(config, out)
     with RunFolder(out) as run:
-        run.write("audit.yaml", effective_yaml(config))
+        _leave_other_results(config, run, watch)
+        run.write(CONFIG_NAME, effective_yaml(config))
         people = gather_people(config, run, watch)
+        _warn_of_few(config, people, watch)
         models = prepare_models(config, people, run, watch)
         run.note(**_origin(config, people, models))
         tries = Attempts(run, people, models, watch)
@@ -67,6 +73,36 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
     return path
 
 
+def _leave_other_results(config: AuditConfig, run: RunFolder, watch: Watch) -> None:
+    """Remove the results of other settings before work starts: an interrupted change must not leave
+    a report that tells of something else than the folder's settings."""
+    before = run.path / CONFIG_NAME
+    if not before.is_file() or not (run.path / RESULTS_NAME).is_file():
+        return
+    try:
+        same = load_config(before).model_copy(update={"output": config.output}) == config
+    except ConfigError:
+        same = False
+    if not same:
+        watch.note(f"{run.path} was made with other settings: what depends on them is done again")
+        run.forget_results()
+        for name in (RESULTS_NAME, REPORT_NAME, CSV_NAME):
+            remove(run.path / name)
+
+
+def _warn_of_few(config: AuditConfig, people: People, watch: Watch) -> None:
+    """Say before the work, not after it, at which FMRs there are too few people."""
+    names = people.faces.subject_ids[people.split.threshold]
+    there = len(set(names.tolist()))
+    for fmr in config.fmr:
+        needed = math.ceil((1 + math.sqrt(1 + 8 * MIN_EXPECTED_PAIRS / fmr.value)) / 2)
+        if there < needed:
+            watch.note(
+                f"nothing will be measured at FMR {fmr.label}: {there:,} people set thresholds, "
+                f"{needed:,} are needed"
+            )
+
+
 def _check(config: AuditConfig, out: Path) -> None:
     """Find misspelt names and absent files before hours of work, not after."""
     faces = config.faces
@@ -75,6 +111,9 @@ def _check(config: AuditConfig, out: Path) -> None:
             raise ConfigError(f"--out {out} lies in the folder of faces {folder}; choose another")
     for name in (config.target, *config.judges, *config.weights):
         BACKBONES.get(name)
+    for name, file in config.weights.items():
+        if not file.is_file():
+            raise ConfigError(f"weights.{name}: no such file: {file}")
     for attack in config.attacks:
         make_settings(attack.name, attack.settings)
     if config.faces.pairs is not None:

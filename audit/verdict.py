@@ -178,7 +178,7 @@ def _grade(sar: Measured, policy: dict[str, Any], *, capped: bool) -> Grade:
 def _reason(best: _Candidate, policy: dict[str, Any], own_only: bool) -> str:
     text = f"{best.attack} judged by {best.judge} at FMR {best.fmr}; cut-offs of {policy['date']}"
     if own_only:
-        text += f"; no unseen judge, so not better than {policy['best_without_unseen_judge']}"
+        text += f"; without an unseen judge {policy['best_without_unseen_judge']} is the best grade"
     return text
 
 

@@ -194,7 +194,7 @@ def test_wrong_usage_is_exit_2(run: Run, argv: list[str]) -> None:
             "run again with --debug to see where",
             1,
         ),
-        (KeyboardInterrupt(), "interrupted", 130),
+        (KeyboardInterrupt(), "interrupted; give the same command again to go on", 130),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )

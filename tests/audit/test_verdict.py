@@ -127,7 +127,7 @@ def test_the_attacked_model_alone_certifies_nothing(low: float, grade: str) -> N
     found = decide([row(dlib=judge(unseen=False, e3=rate(1.0, low)))], STORE)
     assert (found.grade, found.headline) == (grade, None)
     assert "own model only" in found.sentence
-    assert "no unseen judge, so not better than C" in found.grade_reason
+    assert "without an unseen judge C is the best grade" in found.grade_reason
 
 
 @pytest.mark.parametrize(
