@@ -23,7 +23,7 @@ SHIPPED_MODEL = "appearance-lfw.safetensors"
 VARIATION = 0.5
 """Share of LFW's deviation within subjects that sampled pictures have. A linear model mixes pose
 and light with identity: at 1.0 recognition models tell sampled people apart far worse than
-photographed ones (the model's card has the figures), at 0.5 nearly as well."""
+photographed ones (docs/results.md has the figures), at 0.5 nearly as well."""
 
 
 def shipped_model_path() -> Path:

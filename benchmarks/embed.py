@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a check
 import dlib
 import numpy as np
 import torch
+from _timing import best_times
 from numpy.typing import NDArray
 
 from biometrics.backbones.base import Backbone, load_backbone
@@ -54,7 +54,7 @@ def main() -> int:
         "faceleak, crops": lambda: embed(backbone, crops, batch_size=args.batch),
     }
     difference = float(abs(ways["dlib, as a batch"]() - ours()).max())
-    seconds = best_times(ways)
+    seconds = best_times(ways, ROUNDS)
     factor = report(seconds, args.images, args.threads, difference)
     return 0 if factor >= FLOOR and difference <= TOLERANCE else 1
 
@@ -77,17 +77,6 @@ def embed_chips(
             for start in range(0, len(chips), batch_size)
         ]
     return torch.cat(parts).numpy()
-
-
-def best_times(ways: dict[str, Callable[[], NDArray[np.floating]]]) -> dict[str, float]:
-    """The shortest of :data:`ROUNDS` runs of each, taken in turns so that load hits all alike."""
-    best = dict.fromkeys(ways, float("inf"))
-    for _ in range(ROUNDS):
-        for name, run in ways.items():
-            start = time.perf_counter()
-            run()
-            best[name] = min(best[name], time.perf_counter() - start)
-    return best
 
 
 def report(seconds: dict[str, float], images: int, threads: int, difference: float) -> float:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a check
 
 import numpy as np
 import torch
+from _timing import best_times
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import map_coordinates, zoom
@@ -61,7 +61,7 @@ def main() -> int:
     peer = ways["SciPy, dense"]()
     dense = float(abs(ours(1) - peer).max())
     coarse = float(abs(ours(4) - peer).mean())
-    factor = report(best_times(ways), args.images, args.threads)
+    factor = report(best_times(ways, ROUNDS), args.images, args.threads)
     print(
         f"dense: largest difference {255 * dense:.4f} grey levels (at most {255 * TOLERANCE:.1f})"
     )
@@ -111,17 +111,6 @@ def with_scipy(images: Tensor, landmarks: Tensor, displacement: Tensor) -> Float
             picture = images[i, channel].numpy()
             out[i, channel] = map_coordinates(picture, [y, x], order=1, mode="nearest")
     return out
-
-
-def best_times(ways: dict[str, Callable[[], Floats]]) -> dict[str, float]:
-    """The shortest of :data:`ROUNDS` runs of each, taken in turns so that load hits all alike."""
-    best = dict.fromkeys(ways, float("inf"))
-    for _ in range(ROUNDS):
-        for name, run in ways.items():
-            start = time.perf_counter()
-            run()
-            best[name] = min(best[name], time.perf_counter() - start)
-    return best
 
 
 def report(seconds: dict[str, float], images: int, threads: int) -> float:

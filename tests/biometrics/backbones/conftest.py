@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +10,13 @@ from numpy.typing import NDArray
 from biometrics.backbones.base import BACKBONES, Fittable
 from biometrics.backbones.mobilefacenet import MobileFaceNet
 from tests.biometrics.backbones.pictures import smooth_pictures
+from tests.one_thread import one_thread  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
 def no_weights_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint in the environment must not change what a test sees."""
     monkeypatch.delenv("FACELEAK_MOBILEFACENET", raising=False)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tests share their cores; threads that wait for each other are slower than one."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
