@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from biometrics.errors import ConfigError
 from biometrics.faces.geometry import (
     CANONICAL_POINTS,
     CROP_SIZE,
@@ -97,6 +98,24 @@ class Backbone(nn.Module):
         """Templates [N, D] of canonical crops [N, 3, 224, 224], RGB in [0, 1]; differentiable
         where the record says so."""
         return self.embed_input(self.to_input(crops))
+
+    def features(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """What its inner convolutional stages make of canonical crops, for perceptual losses.
+
+        Args:
+            crops: [N, 3, 224, 224], RGB in [0, 1].
+
+        Returns:
+            One tensor [N, C, H, W] for each stage, shallow to deep, on the way that
+            :meth:`forward` goes; differentiable where the record says so.
+
+        Raises:
+            ConfigError: its inner stages are not open to see.
+        """
+        raise ConfigError(
+            f"backbone '{self.spec.name}' shows no inner layers to compare pictures by; "
+            "choose one that does, such as dlib"
+        )
 
     def to_input(self, crops: Tensor) -> Tensor:
         """The network's own input [N, 3, H, W], RGB in [0, 1], cut from canonical crops."""

@@ -47,6 +47,9 @@ BLOCKS = (
 )
 """(filters, halves the size) of each residual block, from the input on."""
 
+STAGE_ENDS = (3, 7, 10, 13)
+"""Number of blocks behind which each inner stage ends: 32, 64, 128 and 256 filters."""
+
 SPEC = BackboneSpec(
     name=NAME,
     dim=128,
@@ -115,10 +118,22 @@ class DlibResNet(Backbone):
 
     def embed_input(self, inputs: Tensor) -> Tensor:
         """Templates [N, 128] of chips [N, 3, 150, 150], RGB in [0, 1]; not of unit length."""
+        x = self.blocks[STAGE_ENDS[-1] :](self._stages(inputs)[-1])
+        templates: Tensor = self.head(x.mean(dim=(2, 3)))
+        return templates
+
+    def features(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Four stages: [N, 32, 35, 35], [N, 64, 17, 17], [N, 128, 8, 8], [N, 256, 4, 4]."""
+        return self._stages(self.to_input(crops))
+
+    def _stages(self, inputs: Tensor) -> tuple[Tensor, ...]:
         x = (inputs * 255.0 - self.pixel_mean) / 256.0
         x = F.max_pool2d(F.relu(self.stem(x), inplace=True), 3, stride=2)
-        templates: Tensor = self.head(self.blocks(x).mean(dim=(2, 3)))
-        return templates
+        stages = []
+        for start, end in pairwise((0, *STAGE_ENDS)):
+            x = self.blocks[start:end](x)
+            stages.append(x)
+        return tuple(stages)
 
     def convolutions(self) -> list[nn.Conv2d]:
         """All convolutions in the order of computation, which is that of the file."""

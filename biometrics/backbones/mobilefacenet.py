@@ -44,6 +44,10 @@ INPUT_POINTS = np.array(
 STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
 """(expansion t, channels c, repeats n, first stride s) of the bottleneck stages, table 1."""
 
+STAGE_ENDS = (5, 12, 15)
+"""Number of bottlenecks behind which each inner stage ends, at a quarter, an eighth and a sixteenth
+of the input's size."""
+
 SPEC = BackboneSpec(
     name=NAME,
     dim=128,
@@ -122,11 +126,21 @@ class MobileFaceNet(Backbone):
 
     def embed_input(self, inputs: Tensor) -> Tensor:
         """Templates [N, 128] of aligned faces [N, 3, 112, 96], RGB in [0, 1]."""
-        x = (inputs * 255.0 - 127.5) / 128.0
-        x = self.blocks(self.dw_conv1(self.conv1(x)))
-        x = self.linear1(self.linear7(self.conv2(x)))
+        x = self.linear1(self.linear7(self.conv2(self._stages(inputs)[-1])))
         templates: Tensor = x.flatten(1)
         return templates  # [N, 128, 1, 1] -> [N, 128]
+
+    def features(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Four stages: [N, 64, 56, 48], [N, 64, 28, 24], [N, 128, 14, 12], [N, 128, 7, 6]."""
+        return self._stages(self.to_input(crops))
+
+    def _stages(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        x = self.dw_conv1(self.conv1((inputs * 255.0 - 127.5) / 128.0))
+        stages = [x]
+        for start, end in pairwise((0, *STAGE_ENDS)):
+            x = self.blocks[start:end](x)
+            stages.append(x)
+        return tuple(stages)
 
 
 def bottlenecks(channels: int) -> list[Bottleneck]:

@@ -1,4 +1,4 @@
-"""How alike two pictures are: PSNR and SSIM of canonical crops, and landmark errors.
+"""How alike two pictures are: PSNR and SSIM of canonical crops (landmarks.py has the points).
 
 Convention: pictures are uint8 [N, S, S, 3] RGB, already rounded to 8 bits and at the canonical
 size; landmarks are ``(x, y)`` in pixels with the centre of the first pixel at ``(0, 0)`` (see
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
-from biometrics.faces.geometry import CROP_SIZE, N_LANDMARKS
+from biometrics.faces.geometry import CROP_SIZE
 from biometrics.parallel import default_workers
 
 DATA_RANGE = 255.0
@@ -109,6 +109,23 @@ def ssim_map(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float
     return (2 * product + c1) * (2 * covariance + c2) / ((power + c1) * (variances + c2))
 
 
+def check_pairs(
+    reconstructed: NDArray[np.uint8], originals: NDArray[np.uint8], *, larger_than: int
+) -> None:
+    """Refuse what are not pairs of uint8 pictures [N, S, S, 3] of a side above ``larger_than``.
+
+    Raises:
+        ValueError: with what was got.
+    """
+    shape = originals.shape
+    if len(shape) != 4 or shape[3] != 3 or reconstructed.shape != shape:
+        raise ValueError(f"expected pictures [N, S, S, 3], got {reconstructed.shape} and {shape}")
+    if reconstructed.dtype != np.uint8 or originals.dtype != np.uint8:
+        raise ValueError(f"expected uint8, got {reconstructed.dtype} and {originals.dtype}")
+    if min(shape[1:3]) <= larger_than:
+        raise ValueError(f"pictures must be larger than {larger_than} pixels, got {shape}")
+
+
 def hull_masks(landmarks: NDArray[np.floating], size: int = CROP_SIZE) -> NDArray[np.bool_]:
     """Pixels whose centre lies in or on the convex hull of each set of points.
 
@@ -129,35 +146,6 @@ def hull_masks(landmarks: NDArray[np.floating], size: int = CROP_SIZE) -> NDArra
     left = -_right_edge(points * (-1.0, 1.0), size)
     x = np.arange(size)
     return (x >= left[:, :, None] - 1e-6) & (x <= right[:, :, None] + 1e-6)
-
-
-def landmark_mse(
-    predicted: NDArray[np.floating], true: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """Mean squared error over the 136 coordinates of each face, px², float64 [N].
-
-    NaN where a face has no predicted points (none was re-detected).
-
-    Source: Nagm et al. 2026, eq. 1.
-    """
-    error: NDArray[np.float64] = per_point_error(predicted, true).mean(axis=1)
-    return error
-
-
-def per_point_error(
-    predicted: NDArray[np.floating], true: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """Squared error of each point, averaged over x and y, px², float64 [N, 68]; the mean over
-    points is :func:`landmark_mse`.
-
-    Raises:
-        ValueError: where both are not [N, 68, 2].
-    """
-    if predicted.shape != true.shape or true.shape[1:] != (N_LANDMARKS, 2):
-        raise ValueError(f"expected landmarks [N, 68, 2], got {predicted.shape} and {true.shape}")
-    error: NDArray[np.float64] = predicted.astype(np.float64) - true
-    squares: NDArray[np.float64] = np.square(error).mean(axis=2)
-    return squares
 
 
 def _right_edge(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
@@ -212,13 +200,8 @@ def _mean_inside(values: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArra
 def _check(
     reconstructed: NDArray[np.uint8], originals: NDArray[np.uint8], faces: NDArray[np.bool_]
 ) -> None:
+    check_pairs(reconstructed, originals, larger_than=2 * MARGIN)
     shape = originals.shape
-    if len(shape) != 4 or shape[3] != 3 or reconstructed.shape != shape:
-        raise ValueError(f"expected pictures [N, S, S, 3], got {reconstructed.shape} and {shape}")
-    if reconstructed.dtype != np.uint8 or originals.dtype != np.uint8:
-        raise ValueError(f"expected uint8, got {reconstructed.dtype} and {originals.dtype}")
-    if min(shape[1:3]) <= 2 * MARGIN:
-        raise ValueError(f"pictures must be larger than {2 * MARGIN} pixels, got {shape}")
     if faces.shape != shape[:3] or faces.dtype != np.bool_:
         raise ValueError(f"expected bool faces {shape[:3]}, got {faces.dtype} {faces.shape}")
     empty = np.flatnonzero(~faces.any(axis=(1, 2)))

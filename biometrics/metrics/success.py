@@ -55,6 +55,9 @@ class Attempts:
         subjects: whose they are, names or numbers [N].
         detected: whether a face was found in the reconstruction, bool [N].
         kind: how the judge compares.
+        own: the judge's templates of the same pictures as they leaked [N, D], where they were
+            covered or coarse when their templates were computed. Type-I and the reference compare
+            with these; other pictures are always those of ``leaked``.
 
     Raises:
         ValueError: where shapes disagree, there is no row, or a leaked template is not finite.
@@ -65,6 +68,7 @@ class Attempts:
     subjects: NDArray[np.generic]
     detected: NDArray[np.bool_]
     kind: Similarity
+    own: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.leaked)
@@ -75,8 +79,15 @@ class Attempts:
             )
         if len(self.subjects) != n or self.detected.shape != (n,) or self.detected.dtype != bool:
             raise ValueError(f"expected subjects and bool detections of {n} attempts")
-        if not np.isfinite(self.leaked).all():
+        if self.source.shape != self.leaked.shape:
+            raise ValueError(f"expected {n} own templates, got {self.source.shape}")
+        if not (np.isfinite(self.leaked).all() and np.isfinite(self.source).all()):
             raise ValueError("leaked templates must be finite")
+
+    @property
+    def source(self) -> NDArray[np.floating]:
+        """The judge's templates of the pictures that the leaked templates came from [N, D]."""
+        return self.leaked if self.own is None else self.own
 
     @cached_property
     def groups(self) -> Groups:
@@ -97,7 +108,7 @@ class Attempts:
     @cached_property
     def type1_scores(self) -> NDArray[np.float32]:
         """Reconstruction against its own picture [N]; NaN where it has no template."""
-        return paired_similarity(self.reconstructed, self.leaked, self.kind)
+        return paired_similarity(self.reconstructed, self.source, self.kind)
 
     @cached_property
     def type2_scores(self) -> NDArray[np.float32]:
@@ -106,8 +117,8 @@ class Attempts:
 
     @cached_property
     def reference_scores(self) -> NDArray[np.float32]:
-        """The leaked picture itself against the same other pictures [P]."""
-        return pair_scores(self.leaked, self.leaked, self.other_pictures, self.kind)
+        """The leaked picture itself, as it leaked, against the same other pictures [P]."""
+        return pair_scores(self.source, self.leaked, self.other_pictures, self.kind)
 
 
 @dataclass(frozen=True)
@@ -210,7 +221,7 @@ def similarity(attempts: Attempts, *, seed: int = 0) -> Interval:
     the leaked template.
     """
     a = attempts
-    none = paired_similarity(np.zeros_like(a.leaked), a.leaked, a.kind)
+    none = paired_similarity(np.zeros_like(a.leaked), a.source, a.kind)
     scores = np.where(np.isnan(a.type1_scores), none, a.type1_scores)
     return mean_over_subjects(subject_means(scores, a.groups.index), rates=False, seed=seed)
 

@@ -10,11 +10,14 @@ from torch import Tensor
 
 from biometrics.backbones.base import BACKBONES, Backbone, load_backbone
 from biometrics.backbones.embed import embed, to_tensor
-from biometrics.errors import UnknownNameError, WeightsError
+from biometrics.errors import ConfigError, UnknownNameError, WeightsError
 from biometrics.faces.geometry import CANONICAL_POINTS, apply_affine
 from tests.biometrics.backbones.pictures import pattern
 
 SHIPPED = {"dlib", "eigenfaces", "mobilefacenet"}
+
+WITH_FEATURES = {"dlib", "mobilefacenet"}
+"""Backbones that show their inner stages, for perceptual losses."""
 
 GOLDEN = {
     # embed(load_backbone("dlib"), pattern()[None])[0, :6]
@@ -132,6 +135,80 @@ def test_the_gradient_at_the_crop_matches_finite_differences(
         rise = float(((backbone(crop + step) - backbone(crop - step)) @ weight).sum())
     assert rise > 0
     assert length == pytest.approx(rise / (2 * reach), rel=0.03)
+
+
+def stages_of(backbone: Backbone, crops: Tensor) -> tuple[Tensor, ...]:
+    if shows_nothing(backbone):
+        pytest.skip(f"backbone '{backbone.spec.name}' shows no inner layers")
+    return backbone.features(crops)
+
+
+def shows_nothing(backbone: Backbone) -> bool:
+    return type(backbone).features is Backbone.features
+
+
+def test_a_backbone_without_inner_stages_says_so(backbone: Backbone) -> None:
+    name = backbone.spec.name
+    assert shows_nothing(backbone) == (name not in WITH_FEATURES) or name not in SHIPPED
+    if shows_nothing(backbone):
+        with pytest.raises(ConfigError, match=f"'{name}' shows no inner layers.*such as dlib$"):
+            backbone.features(torch.zeros(1, 3, 224, 224))
+
+
+def test_inner_stages_run_from_shallow_to_deep(
+    backbone: Backbone, crops: NDArray[np.uint8]
+) -> None:
+    with torch.inference_mode():
+        stages = stages_of(backbone, to_tensor(crops[:3]))
+        alone = backbone.features(to_tensor(crops[1:2]))
+    assert len(stages) >= 2
+    assert all(stage.ndim == 4 and len(stage) == 3 for stage in stages)
+    areas = [stage.shape[2] * stage.shape[3] for stage in stages]
+    assert areas == sorted(areas, reverse=True)
+    assert len(set(areas)) == len(areas)
+    for stage, one in zip(stages, alone, strict=True):
+        assert float((stage[0] - stage[1]).abs().max()) > 0
+        torch.testing.assert_close(stage[1:2], one, rtol=1e-3, atol=1e-3 * float(one.abs().max()))
+
+
+def test_inner_stages_lie_on_the_way_to_the_template(
+    backbone: Backbone, crops: NDArray[np.uint8]
+) -> None:
+    """Every stage is, value for value, what some module gives while templates are made."""
+    inputs = to_tensor(crops[:2])
+    seen: list[Tensor] = []
+    hooks = [
+        module.register_forward_hook(lambda _m, _i, out: seen.append(out.clone()))
+        for module in backbone.modules()
+        if module is not backbone
+    ]
+    try:
+        with torch.inference_mode():
+            template = backbone(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    with torch.inference_mode():
+        stages = stages_of(backbone, inputs)
+        assert torch.equal(backbone(inputs), template)
+    places = []
+    for stage in stages:
+        same = [i for i, out in enumerate(seen) if out.shape == stage.shape]
+        places.append(next(i for i in same if torch.equal(seen[i], stage)))
+    assert places == sorted(places)
+
+
+def test_gradients_reach_the_crop_from_every_inner_stage(
+    backbone: Backbone, crops: NDArray[np.uint8]
+) -> None:
+    crop = to_tensor(crops[:1]).requires_grad_()
+    stages = stages_of(backbone, crop)
+    if not backbone.spec.differentiable:
+        pytest.skip("the record says that no gradient reaches the crop")
+    for stage in stages:
+        (gradient,) = torch.autograd.grad(stage.square().mean(), crop, retain_graph=True)
+        assert bool(gradient.isfinite().all())
+        assert float(gradient.abs().sum()) > 0
 
 
 def test_the_input_is_cut_where_the_record_says(backbone: Backbone) -> None:

@@ -141,3 +141,11 @@ def test_layers_of_another_architecture_are_refused(layers: list[Layer]) -> None
     short = Layer("fc", layers[-1].values[:-1], (128, 256))
     with pytest.raises(WeightsError, match="fc, parameters"):
         fill_weights(network, [*layers[:-1], short])
+
+
+def test_the_inner_stages_are_those_of_the_record() -> None:
+    """32, 64, 128 and 256 filters: the output before each halving, at the sizes of 150x150."""
+    crops = to_tensor(smooth_pictures(2))
+    with torch.inference_mode():
+        shapes = [tuple(stage.shape) for stage in load_backbone("dlib").features(crops)]
+    assert shapes == [(2, 32, 35, 35), (2, 64, 17, 17), (2, 128, 8, 8), (2, 256, 4, 4)]

@@ -188,3 +188,10 @@ def test_damaged_checkpoints_never_raise_anything_else(position: int, flip: int,
             assert isinstance(read_state(damaged, Path("x")), dict)
         except WeightsError:
             continue
+
+
+def test_the_inner_stages_halve_the_side_each_time(weights: dict[str, str]) -> None:
+    with torch.inference_mode():
+        stages = load_backbone("mobilefacenet", weights).features(torch.rand(2, 3, 224, 224))
+    shapes = [tuple(stage.shape) for stage in stages]
+    assert shapes == [(2, 64, 56, 48), (2, 64, 28, 24), (2, 128, 14, 12), (2, 128, 7, 6)]

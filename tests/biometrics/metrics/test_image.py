@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import ConvexHull, Delaunay
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from biometrics.metrics.image import hull_masks, image_scores, landmark_mse, per_point_error
+from biometrics.metrics.image import hull_masks, image_scores
 from tests.biometrics.metrics.common import PROPERTY, Array
 
 
@@ -162,33 +162,3 @@ def test_degenerate_hulls_are_lines_points_or_nothing() -> None:
 def test_points_that_are_not_finite_are_refused() -> None:
     with pytest.raises(ValueError, match="expected finite points"):
         hull_masks(np.full((1, 68, 2), np.nan))
-
-
-# --- landmarks ---------------------------------------------------------------------------------
-
-
-def test_the_papers_own_example_of_equation_one() -> None:
-    # Nagm et al. 2026: an error of 40 in one coordinate is an MSE of 11.76; 10 everywhere is 100
-    true = points(8, 3)
-    made = true.copy()
-    made[0, 30, 1] += 40
-    made[1] += 10
-    np.testing.assert_allclose(landmark_mse(made, true), [1600 / 136, 100, 0], atol=1e-9)
-    assert landmark_mse(made, true)[0] == pytest.approx(11.76, abs=0.01)
-
-
-def test_the_error_of_a_face_is_the_mean_of_its_points() -> None:
-    made, true = points(9, 4).astype(np.float32), points(10, 4).astype(np.float32)
-    each = per_point_error(made, true)
-    assert each.shape == (4, 68)
-    np.testing.assert_allclose(each.mean(axis=1), landmark_mse(made, true))
-    x, y = (made - true)[2, 5].astype(float)
-    assert each[2, 5] == pytest.approx((x * x + y * y) / 2)
-
-
-def test_a_face_without_predicted_points_has_no_error() -> None:
-    made = points(11, 2)
-    made[1] = np.nan
-    assert np.isnan(landmark_mse(made, points(12, 2))).tolist() == [False, True]
-    with pytest.raises(ValueError, match=r"expected landmarks \[N, 68, 2\]"):
-        landmark_mse(made[:, :5], made[:, :5])

@@ -1,0 +1,271 @@
+"""Known weight files: what they are, where they lie, and how to get one.
+
+They are kept in one folder, ``FACELEAK_WEIGHTS_DIR`` or ``~/.cache/faceleak/weights``. Only
+:func:`pull` touches the network; everything else reads that folder and says what is missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import os
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from biometrics.backbones.weight_file import MAX_BYTES, WeightFile, read_weight_file
+from biometrics.errors import OutputError, UnknownNameError, WeightsError
+from biometrics.progress import Advance, silent
+
+FOLDER_VARIABLE = "FACELEAK_WEIGHTS_DIR"
+MIRROR_VARIABLE = "FACELEAK_WEIGHTS_MIRROR"
+"""A URL below which the files lie under their own names, instead of at their publishers."""
+
+CHUNK = 1 << 20
+TIMEOUT = 60.0
+"""Seconds without an answer after which a pull gives up."""
+
+State = Literal["ready", "missing", "damaged"]
+
+
+@dataclass(frozen=True)
+class KnownWeights:
+    """One weight file of a publisher.
+
+    Attributes:
+        name: by which it is asked for.
+        file: its name in the folder, that of the publisher.
+        url: where its publisher has it.
+        sha256: of its content, in hexadecimal; or only its first digits, at least eight.
+        published: the digits of the hash that the publisher states, here always in the file's name.
+            The rest of ``sha256`` agrees among independent users of the file.
+        size: bytes, or None where unknown.
+        licence: of the weights, in words.
+        purpose: what needs it.
+    """
+
+    name: str
+    file: str
+    url: str
+    sha256: str
+    published: str
+    size: int | None
+    licence: str
+    purpose: str
+
+    def matches(self, sha256: str) -> bool:
+        """Whether content with this hash is the file."""
+        return len(self.sha256) >= 8 and sha256.startswith(self.sha256)
+
+
+_IMAGENET = "BSD-3-Clause (torchvision); trained on ImageNet, whose pictures are for research"
+_PYTORCH = "https://download.pytorch.org/models/"
+
+KNOWN: tuple[KnownWeights, ...] = (
+    KnownWeights(
+        name="alexnet",
+        file="alexnet-owt-7be5be79.pth",
+        url=f"{_PYTORCH}alexnet-owt-7be5be79.pth",
+        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        published="7be5be79",
+        size=244_408_911,
+        licence=_IMAGENET,
+        purpose="lpips_alex",
+    ),
+    KnownWeights(
+        name="vgg16",
+        file="vgg16-397923af.pth",
+        url=f"{_PYTORCH}vgg16-397923af.pth",
+        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        published="397923af",
+        size=553_433_881,
+        licence=_IMAGENET,
+        purpose="lpips_vgg",
+    ),
+    KnownWeights(
+        name="squeezenet1_1",
+        file="squeezenet1_1-b8a52dc0.pth",
+        url=f"{_PYTORCH}squeezenet1_1-b8a52dc0.pth",
+        sha256="b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
+        published="b8a52dc0",
+        size=4_958_839,
+        licence=_IMAGENET,
+        purpose="lpips_squeeze",
+    ),
+    KnownWeights(
+        name="fid-inception",
+        file="pt_inception-2015-12-05-6726825d.pth",
+        url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+        "pt_inception-2015-12-05-6726825d.pth",
+        sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+        published="6726825d",
+        size=95_628_359,
+        licence="Apache-2.0 (TensorFlow, pytorch-fid); trained on ImageNet, for research",
+        purpose="fid, kid",
+    ),
+)
+
+
+def known(name: str) -> KnownWeights:
+    """The record of a file.
+
+    Raises:
+        UnknownNameError: the message lists all names.
+    """
+    for record in KNOWN:
+        if record.name == name:
+            return record
+    raise UnknownNameError("weights", name, [record.name for record in KNOWN])
+
+
+def weights_folder() -> Path:
+    """Where weight files are kept; it need not exist."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "faceleak" / "weights"
+
+
+def weight_path(name: str) -> Path:
+    """Where the file of that name lies, or would lie."""
+    return weights_folder() / known(name).file
+
+
+def missing_weight(name: str) -> str | None:
+    """Why the file cannot be used, with the command that gets it; None where it is there. Its
+    content is not looked at."""
+    if weight_path(name).is_file():
+        return None
+    return f"weights {name} missing: faceleak weights pull {name}"
+
+
+def find_weight(name: str) -> Path:
+    """The file in the folder.
+
+    Raises:
+        WeightsError: where it is missing, with the command that gets it.
+        UnknownNameError: there is no file of that name.
+    """
+    if (why := missing_weight(name)) is not None:
+        raise WeightsError(why)
+    return weight_path(name)
+
+
+def read_weight(name: str) -> WeightFile:
+    """The file's bytes, once its hash is found to be right.
+
+    Raises:
+        WeightsError: where it is missing, unreadable or not the file that it should be.
+    """
+    found = read_weight_file(find_weight(name))
+    if not known(name).matches(found.sha256):
+        raise WeightsError(_damaged(name, found.sha256))
+    return found
+
+
+def verify(name: str) -> State:
+    """Hash the file again and compare."""
+    path = weight_path(name)
+    if not path.is_file():
+        return "missing"
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "damaged"
+    return "ready" if known(name).matches(digest) else "damaged"
+
+
+def pull(name: str, *, url: str | None = None, advance: Advance = silent) -> Path:
+    """Fetch a file into the folder, unless a sound one is there.
+
+    It is written to a temporary name, and renamed only after its hash is found to be right; so the
+    source need not be trusted.
+
+    Args:
+        name: which one.
+        url: from where, http or https; its publisher's or the mirror's unless given.
+        advance: told the bytes of every chunk.
+
+    Raises:
+        WeightsError: the source cannot be reached, or what it sends is another file.
+        OutputError: the folder cannot be written.
+    """
+    record, path = known(name), weight_path(name)
+    if verify(name) == "ready":
+        return path
+    source = url or _source(record)
+    if urlsplit(source).scheme not in ("http", "https"):
+        raise WeightsError(f"weights {name} cannot be pulled from {source}: not an http(s) address")
+    with _temporary_beside(path) as temporary:
+        digest = _download(record, source, temporary, advance)
+        if not record.matches(digest):
+            raise WeightsError(
+                f"{source} sent another file than {record.file} (sha256 {digest[:16]}..., expected "
+                f"{record.sha256[:16]}...); nothing was kept"
+            )
+        with _as_output_error(path):
+            os.replace(temporary, path)
+    return path
+
+
+def _source(record: KnownWeights) -> str:
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    return f"{mirror.rstrip('/')}/{record.file}" if mirror else record.url
+
+
+def _download(record: KnownWeights, source: str, path: Path, advance: Advance) -> str:
+    """Copy what the address sends into the file; gives its sha256."""
+    digest, got, limit = hashlib.sha256(), 0, record.size or MAX_BYTES
+    with _as_output_error(path), path.open("wb") as file:
+        for chunk in _chunks(record.name, source):
+            got += len(chunk)
+            if got > limit:
+                raise WeightsError(f"{source} sends more than the {limit} bytes of {record.file}")
+            digest.update(chunk)
+            file.write(chunk)
+            advance(len(chunk))
+    return digest.hexdigest()
+
+
+def _chunks(name: str, source: str) -> Iterator[bytes]:
+    try:
+        with urllib.request.urlopen(source, timeout=TIMEOUT) as answer:
+            while chunk := answer.read(CHUNK):
+                yield chunk
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise WeightsError(
+            f"weights {name} could not be pulled from {source}: {error}; put the file into "
+            f"{weights_folder()} by hand, or name a mirror in {MIRROR_VARIABLE}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _temporary_beside(path: Path) -> Iterator[Path]:
+    """An empty file in the same folder, which is removed unless it was renamed."""
+    with _as_output_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _as_output_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write to {path.parent}: {error.strerror or error}") from error
+
+
+def _damaged(name: str, sha256: str) -> str:
+    return (
+        f"{weight_path(name)} is damaged or another file (sha256 {sha256[:16]}..., expected "
+        f"{known(name).sha256[:16]}...): faceleak weights pull {name}"
+    )
