@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +43,39 @@ class Reconstruction:
         return to_pixels(self.crops)
 
 
+QUICK_EPOCHS = 0.5
+"""A quick run trains for this share of the configured epochs."""
+
+Accelerator = Literal["cpu", "auto"]
+"""Where training runs: ``auto`` takes a GPU where there is one; results then depend on it."""
+
+
 class AttackSettings(BaseModel):
     """Base of every attack's own settings; unknown keys and infinite numbers are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def quick(self) -> Self:
+        """These settings for a quick run; here, half of every number of epochs."""
+        values = self.model_dump()
+        epochs = {
+            name: max(1, round(value * QUICK_EPOCHS))
+            for name, value in values.items()
+            if name.endswith("epochs")
+        }
+        return self.model_copy(update=epochs)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a trained attack cost: passes over its pairs, pairs in one pass, optimisation steps,
+    and trainable parameters. With several networks, of the one that took most steps; parameters
+    of all."""
+
+    passes: int
+    pairs: int
+    steps: int
+    parameters: int
 
 
 @dataclass(frozen=True)
@@ -56,15 +85,19 @@ class Resources:
     Attributes:
         appearance: the statistical face model fitted on the attacker's subjects.
         backbone: the attacked model itself where the attacker holds it (white-box), else None.
+        others: other recognition models that the attacker holds, by name.
         similarity: how the attacked model compares templates.
         seed: makes training and drawing reproducible.
+        accelerator: where training runs.
         advance: told about every finished unit of training.
     """
 
     appearance: AppearanceModel
     backbone: Backbone | None = None
+    others: Mapping[str, Backbone] = field(default_factory=dict, compare=False)
     similarity: Similarity = "l2"
     seed: int = 0
+    accelerator: Accelerator = "cpu"
     advance: Advance = field(default=silent, compare=False)
 
 
@@ -73,21 +106,37 @@ class InversionAttack(ABC):
 
     ``knowledge`` says in words what the attacker must hold; ``control`` marks rows that only give
     the numbers of real attacks their meaning. After :meth:`fit`, ``curves`` holds the training
-    curves as ``{name: [value of each epoch]}`` (empty for closed-form attacks).
+    curves as ``{name: [value of each epoch]}`` (empty for closed-form attacks) and ``training``
+    what it cost (None for those).
 
     ``tuned_for`` names the backbones that judged when the default settings were chosen (each its
     own templates, on a fold of attacker subjects): they are never unseen judges of the attack.
+    ``whitebox`` says that :meth:`fit` needs ``resources.backbone``.
     """
 
     Settings: ClassVar[type[AttackSettings]] = AttackSettings
     knowledge: ClassVar[str]
     control: ClassVar[bool] = False
+    whitebox: ClassVar[bool] = False
     tuned_for: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def borrowed(cls, settings: AttackSettings) -> frozenset[str]:
+        """Names of the backbones besides the attacked one that :meth:`fit` trains with, to be given
+        as ``resources.others``; they are never unseen judges either."""
+        return frozenset()
+
+    @classmethod
+    def consulted(cls, settings: AttackSettings, target: str) -> frozenset[str]:
+        """Backbones that took part in training or in choosing these settings, for attacking
+        ``target``: none of them is an unseen judge."""
+        return cls.tuned_for | cls.borrowed(settings)
 
     def __init__(self, settings: AttackSettings, resources: Resources) -> None:
         self.settings = settings
         self.resources = resources
         self.curves: dict[str, list[float]] = {}
+        self.training: Training | None = None
 
     @abstractmethod
     def fit(self, faces: FaceSet, templates: TemplateSet) -> None:
@@ -119,14 +168,32 @@ ATTACKS: Registry[type[InversionAttack]] = Registry(
 register_attack = ATTACKS.register
 
 
+def registered_name(name: str) -> str:
+    """The registered part of an attack's name: ``nagm:full`` is a variant of ``nagm``.
+
+    Variants let one run hold the same attack with several settings; ``control:mean`` is registered
+    under its whole name.
+    """
+    return name if name in ATTACKS.names() else name.partition(":")[0]
+
+
+def attack_class(name: str) -> type[InversionAttack]:
+    """The attack of that name, or of the name before its variant.
+
+    Raises:
+        UnknownNameError: no such attack.
+    """
+    return ATTACKS.get(registered_name(name))
+
+
 def make_settings(name: str, values: Mapping[str, Any]) -> AttackSettings:
-    """The settings object of a registered attack.
+    """The settings object of a registered attack, or of a variant of one.
 
     Raises:
         UnknownNameError: no such attack.
         ConfigError: an unknown key or a value out of range, with the nearest known key.
     """
-    model = ATTACKS.get(name).Settings
+    model = attack_class(name).Settings
     unknown = sorted(set(values) - set(model.model_fields))
     if unknown:
         hint = did_you_mean(unknown[0], model.model_fields)

@@ -20,7 +20,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from attacks.base import AttackSettings, InversionAttack, Reconstruction, Resources, register_attack
+from attacks.base import (
+    AttackSettings,
+    InversionAttack,
+    Reconstruction,
+    Resources,
+    Training,
+    register_attack,
+)
 from attacks.checks import check_dimension, check_pairs
 from attacks.inversion.training import Curves, Pairs, Schedule, held_out_subjects, seeded, train
 from attacks.saved import read_arrays, save_appearance, with_appearance
@@ -133,6 +140,13 @@ class LandmarkTexture(InversionAttack):
         held_out = held_out_subjects(faces.subject_ids, share=0.05, seed=self.resources.seed)
         landmarks = self._train_landmarks(faces, inputs, held_out)
         texture = self._train_texture(faces, inputs, held_out)
+        decoders = (self.landmark_decoder, self.texture_decoder)
+        self.training = Training(
+            passes=len(texture.train),
+            pairs=texture.pairs,
+            steps=texture.steps,
+            parameters=sum(p.numel() for decoder in decoders for p in decoder.parameters()),
+        )
         self.curves = {
             "landmarks, MSE in px²": landmarks.train,
             "landmarks, held-out subjects": landmarks.held_out,
@@ -146,7 +160,13 @@ class LandmarkTexture(InversionAttack):
         offsets = (faces.landmarks - self.resources.appearance.mean_shape).reshape(len(faces), -1)
         pairs = Pairs(inputs, torch.from_numpy(offsets), held_out)
         schedule = self._schedule(self.settings.landmark_epochs, self.resources.seed + 1)
-        return train(self.landmark_decoder, pairs, F.mse_loss, schedule)
+        return train(
+            self.landmark_decoder,
+            pairs,
+            F.mse_loss,
+            schedule,
+            accelerator=self.resources.accelerator,
+        )
 
     def _train_texture(self, faces: FaceSet, inputs: Tensor, held_out: NDArray[np.bool_]) -> Curves:
         model = self.resources.appearance
@@ -165,6 +185,7 @@ class LandmarkTexture(InversionAttack):
             absolute_error,
             self._schedule(self.settings.epochs, self.resources.seed + 2),
             advance=self.resources.advance,
+            accelerator=self.resources.accelerator,
         )
 
     def invert(self, vectors: NDArray[np.float32]) -> Reconstruction:

@@ -11,8 +11,18 @@ import numpy as np
 import pytest
 
 import faceleak
-from attacks.base import ATTACKS, Reconstruction, make_settings
-from biometrics.errors import ConfigError
+from attacks.base import (
+    ATTACKS,
+    AttackSettings,
+    InversionAttack,
+    Reconstruction,
+    attack_class,
+    make_settings,
+    registered_name,
+)
+from attacks.inversion.appearance import Appearance, AppearanceSettings
+from attacks.inversion.linear import Linear, LinearSettings
+from biometrics.errors import ConfigError, UnknownNameError
 from biometrics.registry import DuplicateNameError
 from tests.attacks.world import World, fit
 
@@ -140,3 +150,94 @@ def test_the_version_is_had_without_torch() -> None:
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+# --- names and variants
+
+
+@pytest.mark.parametrize(
+    ("name", "registered"),
+    [
+        ("linear", "linear"),
+        ("linear:strong", "linear"),
+        ("linear:a:b", "linear"),
+        ("control:mean", "control:mean"),
+        ("control:mean:twice", "control"),
+        ("nothing:here", "nothing"),
+    ],
+)
+def test_a_variant_is_named_after_a_colon(name: str, registered: str) -> None:
+    assert registered_name(name) == registered
+
+
+def test_a_variant_is_its_attack_with_settings_of_its_own() -> None:
+    assert attack_class("linear:strong") is attack_class("linear") is Linear
+    assert make_settings("linear:strong", {"ridge": 0.5}) == LinearSettings(ridge=0.5)
+    assert attack_class("control:mean").control
+    with pytest.raises(
+        ConfigError, match=r"attack 'linear:strong' has no setting 'rigde' .did you"
+    ):
+        make_settings("linear:strong", {"rigde": 1})
+
+
+@pytest.mark.parametrize("name", ["linaer", "linaer:x", "control", "control:meen", ""])
+def test_an_unknown_attack_names_those_that_there_are(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown attack .*known: .*linear"):
+        attack_class(name)
+
+
+# --- quick settings
+
+
+class Long(AttackSettings):
+    epochs: int = 7
+    landmark_epochs: int = 1
+    epochs_of_rest: int = 8
+    rate: float = 0.5
+
+
+def test_a_quick_run_halves_every_number_of_epochs() -> None:
+    quick = Long(rate=0.25).quick()
+    assert quick == Long(epochs=4, landmark_epochs=1, epochs_of_rest=8, rate=0.25)
+    assert Long(epochs=1).quick().epochs == 1
+    assert Long(epochs=5).quick().epochs == 2  # ties go to the even number
+    assert AttackSettings().quick() == AttackSettings()
+
+
+@pytest.mark.parametrize("name", ATTACKS.names())
+def test_quick_settings_are_valid_and_never_longer(name: str) -> None:
+    settings = make_settings(name, {})
+    quick = settings.quick()
+    assert type(quick) is type(settings)
+    assert make_settings(name, quick.model_dump()) == quick
+    for key, value in settings.model_dump().items():
+        if key.endswith("epochs"):
+            assert 1 <= getattr(quick, key) <= value
+
+
+# --- judges that are not unseen
+
+
+class Borrower(InversionAttack):
+    tuned_for = frozenset({"tuner"})
+
+    @classmethod
+    def borrowed(cls, settings: AttackSettings) -> frozenset[str]:
+        return frozenset({"lender"}) if settings.model_dump()["rate"] else frozenset()
+
+
+def test_consulted_are_those_it_was_tuned_for_and_those_it_borrows() -> None:
+    assert Borrower.consulted(Long(), "dlib") == {"tuner", "lender"}
+    assert Borrower.consulted(Long(rate=0), "dlib") == {"tuner"}
+    assert InversionAttack.consulted(Long(), "dlib") == frozenset()
+    assert InversionAttack.borrowed(Long()) == frozenset()
+
+
+def test_the_default_attack_consulted_its_own_target_alone() -> None:
+    """Its defaults were chosen once for each of two targets, by that target's verdict alone."""
+    settings = AppearanceSettings()
+    assert Appearance.tuned_for == {"dlib", "mobilefacenet"}
+    assert Appearance.consulted(settings, "dlib") == {"dlib"}
+    assert Appearance.consulted(settings, "mobilefacenet") == {"mobilefacenet"}
+    assert Appearance.consulted(settings, "eigenfaces") == Appearance.tuned_for
+    assert Appearance.consulted(AppearanceSettings(epochs=6), "dlib") == Appearance.tuned_for

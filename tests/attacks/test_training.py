@@ -150,6 +150,126 @@ def test_the_rate_rises_once_and_falls_to_nothing_over_all_steps(
     assert rates[-1] < (1e-4 if epochs == 10 else 3e-3)
 
 
+def recorded_rates(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> list[dict[str, Any]]:
+    """The settings of the optimiser at each of its steps."""
+    seen: list[dict[str, Any]] = []
+
+    class Recorder(torch.optim.AdamW):
+        def step(self, closure: Any = None) -> Any:
+            group = self.param_groups[0]
+            seen.append({name: group[name] for name in ("lr", "betas", "weight_decay")})
+            return super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "AdamW", Recorder)
+    train(network(), pairs(), F.mse_loss, schedule(**changes))
+    return seen
+
+
+def test_a_time_based_decay_goes_by_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = recorded_rates(monkeypatch, epochs=3, decay=0.1, weight_decay=0.25)
+    assert [step["lr"] for step in steps] == pytest.approx(
+        [1e-2 / (1 + 0.1 * k) for k in range(3 * 4)]
+    )
+    assert {step["weight_decay"] for step in steps} == {0.25}
+
+
+def test_no_decay_at_all_is_a_constant_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = [step["lr"] for step in recorded_rates(monkeypatch, decay=0.0)]
+    assert rates == [1e-2] * 8
+
+
+@pytest.mark.parametrize("decay", [None, 0.1])
+def test_a_beta_that_is_asked_for_is_kept(
+    decay: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = recorded_rates(monkeypatch, beta1=0.5, decay=decay)
+    assert {tuple(step["betas"]) for step in steps} == {(0.5, 0.999)}
+
+
+def test_the_usual_beta_cycles_against_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = recorded_rates(monkeypatch, epochs=5)
+    betas = [step["betas"][0] for step in steps]
+    peak = int(np.argmax([step["lr"] for step in steps]))
+    assert int(np.argmin(betas)) == peak
+    assert all(0.85 - 1e-9 <= beta <= 0.95 + 1e-9 for beta in betas)
+
+
+def test_without_weight_decay_it_is_adam(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two steps of Adam (Kingma and Ba 2015, algorithm 1), by hand."""
+    data, net = pairs(8, 0), network()
+    weight = net.weight.detach().clone().requires_grad_()
+    bias = net.bias.detach().clone().requires_grad_()
+    moments = [[torch.zeros_like(p), torch.zeros_like(p)] for p in (weight, bias)]
+    for k in range(1, 3):
+        loss = F.mse_loss(data.inputs @ weight.T + bias, data.tensors[1])
+        gradients = torch.autograd.grad(loss, (weight, bias))
+        with torch.no_grad():
+            rate = 1e-2 / (1 + 0.5 * (k - 1))
+            for p, g, (m, v) in zip((weight, bias), gradients, moments, strict=True):
+                m.mul_(0.5).add_(g, alpha=0.5)
+                v.mul_(0.999).add_(g * g, alpha=0.001)
+                p -= rate * (m / (1 - 0.5**k)) / ((v / (1 - 0.999**k)).sqrt() + 1e-8)
+    train(net, data, F.mse_loss, schedule(batch_size=8, beta1=0.5, decay=0.5))
+    torch.testing.assert_close(net.weight.detach(), weight.detach(), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(net.bias.detach(), bias.detach(), atol=1e-6, rtol=1e-5)
+
+
+# --- several targets, and losses that are modules
+
+
+def test_every_target_reaches_the_loss_with_its_own_row() -> None:
+    rows = torch.arange(30)
+    seen: list[Tensor] = []
+
+    def loss(output: Tensor, colours: Tensor, names: Tensor) -> Tensor:
+        seen.append(names.clone())
+        assert colours.dtype == torch.uint8
+        assert torch.equal(colours[:, 0, 0].long(), names * 2)
+        return output.square().mean()
+
+    colours = (rows * 2).to(torch.uint8)[:, None, None].expand(30, 4, 4)
+    data = Pairs(rows.float()[:, None].repeat(1, 5), (colours, rows), np.arange(30) >= 24)
+    curves = train(network(), data, loss, schedule(epochs=1))
+    assert sorted(torch.cat(seen).tolist()) == list(range(30))
+    assert [len(curves.train), len(curves.held_out)] == [1, 1]
+    assert [t.shape for t in data.tensors] == [(30, 5), (30, 4, 4), (30,)]
+    assert [t.shape for t in pairs(4, 0).tensors] == [(4, 5), (4, 3)]
+
+
+class FrozenJudge(nn.Module):
+    """A loss with a network inside; it notes in which mode it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with seeded(2):
+            self.inner = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5), nn.Linear(3, 2))
+        self.modes: set[bool] = set()
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        self.modes |= {module.training for module in self.modules()}
+        return F.mse_loss(self.inner(output), self.inner(target))
+
+
+def test_a_loss_that_is_a_module_is_neither_trained_nor_in_training_mode() -> None:
+    loss = FrozenJudge()
+    before = {name: value.clone() for name, value in loss.state_dict().items()}
+    net = network()
+    curves = train(net, pairs(), loss, schedule(epochs=4, weight_decay=0.5))
+    assert loss.modes == {False}
+    after = loss.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert not any(p.requires_grad for p in loss.parameters())
+    assert not torch.equal(net.weight, network().weight), "but gradients pass through it"
+    assert curves.train[-1] < curves.train[0]
+
+
+def test_the_cost_is_counted() -> None:
+    curves = train(network(), pairs(40, 9), F.mse_loss, schedule(epochs=3))
+    assert (curves.pairs, curves.steps) == (31, 3 * (31 // 8))
+    alone = train(network(), pairs(6, 0), F.mse_loss, schedule(epochs=2))
+    assert (alone.pairs, alone.steps, alone.held_out) == (6, 2, [])
+
+
 def test_weight_decay_reaches_the_optimiser() -> None:
     plain, decayed = weights_after(pairs()), weights_after(pairs(), weight_decay=50.0)
     assert decayed.norm() < 0.7 * plain.norm()

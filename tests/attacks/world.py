@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from attacks.base import ATTACKS, InversionAttack, Resources, make_settings
+from biometrics.backbones.base import Backbone, BackboneSpec
 from biometrics.faces.appearance import AppearanceModel
 from biometrics.faces.appearance_fit import fit_appearance
 from biometrics.faces.faceset import FaceSet
 from biometrics.faces.geometry import CROP_SIZE
+from biometrics.faces.resize import from_pixels
 from biometrics.templates import TemplateSet
 
 DIM = 12
@@ -22,13 +27,69 @@ SIZE = 24
 SHAPES, TEXTURES = 3, 5
 
 SMALL: dict[str, dict[str, Any]] = {
+    "gan": {
+        "size": 24,
+        "width": 0.15,
+        "convolutions": False,
+        "dense": 48,
+        "adversarial": 1e-4,
+        "discriminator_channels": 4,
+        "epochs": 8,
+        "batch_size": 16,
+        "learning_rate": 1e-2,
+    },
+    "dfd": {
+        "size": 24,
+        "width": 0.15,
+        "convolutions": False,
+        "dense": 48,
+        "epochs": 8,
+        "batch_size": 16,
+        "learning_rate": 1e-2,
+        "gradient_weight": 0.0,
+        "local_gradient_weight": 0.0,
+        "perceptual_weight": 0.0,
+        "local_perceptual_weight": 0.0,
+    },
+    "nbnet": {
+        "size": 24,
+        "width": 0.05,
+        "neighbours": 2,
+        "epochs": 8,
+        "batch_size": 16,
+        "learning_rate": 1e-2,
+        "gradient_weight": 0.0,
+        "local_gradient_weight": 0.0,
+        "perceptual_weight": 0.0,
+        "local_perceptual_weight": 0.0,
+    },
+    "appearance": {"epochs": 3, "batch_size": 16, "hidden": 24},
+    "nagm": {
+        "size": 24,
+        "width": 0.1,
+        "dense": 64,
+        "convolutions": False,
+        "epochs": 6,
+        "landmark_epochs": 10,
+        "batch_size": 16,
+    },
+    "cole": {
+        "size": 24,
+        "width": 0.1,
+        "features": 32,
+        "hidden": 32,
+        "epochs": 8,
+        "batch_size": 16,
+        "learning_rate": 1e-2,
+        "identity_weight": 0,
+    },
     "landmark-texture": {
         "epochs": 8,
         "landmark_epochs": 12,
         "batch_size": 16,
         "channels": 16,
         "hidden": 24,
-    }
+    },
 }
 """Settings with which an attack learns this world in about a second; others take their defaults."""
 
@@ -48,11 +109,58 @@ class World:
     leaked: NDArray[np.float32]
     truth: NDArray[np.float32]
 
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The attacked model as a white-box: the linear map of coarse pixels that comes nearest to
+        the world's templates."""
+        return PixelBackbone(self.faces.crops, self.coefficients @ self.mixing)
+
     @property
     def pictures(self) -> NDArray[np.float32]:
         """The leaked people as the model draws them, [N, 3, T, T]."""
         with torch.inference_mode():
             return self.model.render(torch.from_numpy(self.truth)).numpy()
+
+
+class PixelBackbone(Backbone):
+    """A linear map of the crop's coarse pixels, fitted by least squares; differentiable."""
+
+    COARSE = 8
+
+    def __init__(self, crops: NDArray[np.uint8], templates: NDArray[np.float32]) -> None:
+        super().__init__(
+            BackboneSpec(
+                name="linear world",
+                dim=templates.shape[1],
+                input_size=(CROP_SIZE, CROP_SIZE),
+                crop=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
+                similarity="l2",
+                licence="none",
+                origin="a test",
+                sha256=None,
+                differentiable=True,
+                may_be_unseen_judge=True,
+                customary_threshold=None,
+            )
+        )
+        pixels = self.coarse(from_pixels(crops)).double()
+        ones = torch.ones(len(pixels), 1, dtype=torch.float64)
+        system = torch.cat([pixels, ones], dim=1)
+        # A small penalty: neighbouring coarse pixels say nearly the same.
+        gram = system.T @ system + 1e-3 * torch.eye(system.shape[1], dtype=torch.float64)
+        solution = torch.linalg.solve(gram, system.T @ torch.from_numpy(templates).double())
+        self.map = nn.Parameter(solution.float(), requires_grad=False)
+
+    def coarse(self, crops: Tensor) -> Tensor:
+        return F.adaptive_avg_pool2d(crops, self.COARSE).flatten(1)
+
+    def embed_input(self, inputs: Tensor) -> Tensor:
+        pixels = self.coarse(inputs)
+        return pixels @ self.map[:-1] + self.map[-1]
+
+    def features(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Two inner stages, for perceptual losses."""
+        return F.avg_pool2d(crops, 4), F.avg_pool2d(crops, 16)
 
 
 def mean_layout() -> NDArray[np.float64]:
@@ -124,8 +232,14 @@ def make_world(noise: float) -> World:
 def build(name: str, world: World, *, seed: int = 0, **settings: Any) -> InversionAttack:
     """An attack of that name that is not fitted."""
     values = {**SMALL.get(name, {}), **settings}
-    resources = Resources(appearance=world.model, seed=seed)
-    return ATTACKS.get(name)(make_settings(name, values), resources)
+    attack, settings = ATTACKS.get(name), make_settings(name, values)
+    resources = Resources(
+        appearance=world.model,
+        backbone=world.backbone if attack.whitebox else None,
+        others=dict.fromkeys(attack.borrowed(settings), world.backbone),
+        seed=seed,
+    )
+    return attack(settings, resources)
 
 
 def fit(name: str, world: World, *, seed: int = 0, **settings: Any) -> InversionAttack:
