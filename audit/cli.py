@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from audit.cli_faces import faces_app
+from audit.cli_options import FolderOut, Json, Reveal, RunOut, Set, echo_json
+from audit.cli_weights import weights_app
 from audit.failures import Interrupted, explain
 
 if TYPE_CHECKING:
@@ -36,8 +39,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Audit what a leaked database of face templates gives away.",
 )
-faces_app = typer.Typer(no_args_is_help=True, help="Prepare faces: align photographs, make people.")
 app.add_typer(faces_app, name="faces")
+app.add_typer(weights_app, name="weights")
 
 
 class ReportFormat(StrEnum):
@@ -45,23 +48,6 @@ class ReportFormat(StrEnum):
 
     html = "html"
     csv = "csv"
-
-
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change a setting, such as fmr=[1e-3]; repeatable."
-    ),
-]
-Reveal = Annotated[bool, typer.Option("--reveal", help="Show photographed people unblurred.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-RunOut = Annotated[
-    Path | None,
-    typer.Option("--out", "-o", metavar="RUN", help="Run folder.", show_default="runs/NAME"),
-]
-FolderOut = Annotated[
-    Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write into.")
-]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -161,46 +147,105 @@ def report(
 
 
 @app.command()
+def train(
+    config: Annotated[str, typer.Argument(help="A YAML file, or one that ships.")],
+    attack: Annotated[str, typer.Option("--attack", metavar="NAME", help="Which attack.")],
+    out: FolderOut,
+    settings: Set = None,
+) -> None:
+    """Train one attack on what CONFIG describes and keep it for faceleak invert."""
+    from audit.config import load_config
+    from audit.trained import train_attack
+    from audit.watch import Watch
+
+    effective = load_config(config, overrides=settings or (), environ=os.environ)
+    typer.echo(train_attack(effective, attack, out, Watch.on_stderr()).parent)
+
+
+@app.command()
+def invert(
+    store: Annotated[
+        Path, typer.Argument(help="Templates: .npy or .npz [N, D], or faceleak's .parquet.")
+    ],
+    out: FolderOut,
+    attack: Annotated[
+        str,
+        typer.Option(
+            "--attack",
+            metavar="DIR",
+            help="A trained attack, or a backbone for which one ships.",
+        ),
+    ] = "dlib",
+    json: Json = False,
+) -> None:
+    """Turn templates into faces, each marked as a reconstruction."""
+    from audit.trained import find_attack, invert_store
+    from audit.watch import Watch
+
+    done = invert_store(store, find_attack(attack), out, Watch.on_stderr())
+    if json:
+        echo_json(done.as_record())
+        return
+    typer.echo(
+        f"{done.count:,} faces of {done.size} x {done.size} pixels from {done.target} templates by "
+        f"{done.attack} in {done.folder}\n"
+        f"  {done.templates_per_second:,.0f} templates a second, without reading and writing\n"
+        f"  {done.folder / 'sheet.png'} shows the first of them"
+    )
+
+
+@app.command()
+def reproduce(
+    paper: Annotated[str, typer.Argument(help="nagm2026, cole2017, dfd2024 or gan2024.")],
+    settings: Set = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Folder of its runs.", show_default="runs/PAPER"
+        ),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full/--quick", help="The paper's sizes, or what two cores train.")
+    ] = False,
+    row: Annotated[
+        list[str] | None, typer.Option("--row", metavar="ATTACK", help="Only this row; repeatable.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Train a paper's systems on your photographs and print its table beside yours."""
+    from audit.reproduce import reproduce as run
+    from audit.watch import Watch
+
+    result = run(
+        paper,
+        out or Path("runs", paper),
+        Watch.on_stderr(),
+        full=full,
+        rows=row or (),
+        overrides=settings or (),
+        environ=os.environ,
+    )
+    if json:
+        echo_json(result.model_dump(mode="json"))
+        return
+    from audit.console import stdout
+    from audit.papers_console import show_reproduction
+
+    show_reproduction(result, stdout())
+
+
+@app.command()
 def backbones(json: Json = False) -> None:
     """List the recognition models and which of them are ready."""
     from audit.backbone_list import list_backbones
 
     lines = list_backbones({})
     if json:
-        _echo_json(lines)
+        echo_json(lines)
         return
     from audit.console import show_backbones, stdout
 
     show_backbones(lines, stdout())
-
-
-@faces_app.command("align")
-def faces_align(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="One folder a person in it.")],
-    out: FolderOut,
-) -> None:
-    """Find the face in each picture and bring it to the canonical crop."""
-    from audit.faces_tools import align_folder
-    from audit.watch import Watch
-
-    typer.echo(align_folder(folder, out, Watch.on_stderr()))
-
-
-@faces_app.command("synth")
-def faces_synth(
-    out: FolderOut,
-    subjects: Annotated[int, typer.Option(min=1, help="People to make.")],
-    pictures: Annotated[int, typer.Option(min=1, help="Pictures of each.")] = 4,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same people.")] = 7,
-    sheet: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Also draw a sheet of them.")
-    ] = None,
-) -> None:
-    """Make pictures of people who do not exist."""
-    from audit.faces_tools import synthesise
-    from audit.watch import Watch
-
-    typer.echo(synthesise(subjects, pictures, out, seed, sheet, Watch.on_stderr()))
 
 
 def _with(settings: Sequence[str] | None, reveal: bool) -> list[str]:
@@ -220,12 +265,6 @@ def _audit(config: AuditConfig, out: Path, json: bool) -> None:
 
     page = path.parent / "report.html"
     show_audit(load_results(path), page if "html" in config.output.formats else None, stdout())
-
-
-def _echo_json(value: Any) -> None:
-    import json
-
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,9 @@ from audit.config_sources import (
     merge,
     override_layer,
 )
+from audit.degraded import LeakSettings
+from audit.search_settings import SearchSettings
+from audit.training_settings import TrainingSettings
 from biometrics.errors import ConfigError
 
 
@@ -42,7 +45,8 @@ class Fmr(NamedTuple):
 
 
 class AttackChoice(NamedTuple):
-    """An attack by its registered name, with the settings that differ from its defaults."""
+    """An attack by its registered name, or ``name:variant`` where one run holds it several times,
+    with the settings that differ from its defaults."""
 
     name: str
     settings: dict[str, Any]
@@ -202,12 +206,16 @@ class AuditConfig(_Group):
     Attributes:
         title: heads the report.
         seed: makes splits, training and draws reproducible.
-        quick: the same flow on a fraction of the data.
+        quick: the same flow on a fraction of the data, and each attack at its quick settings.
+        device: where attacks are trained: ``cpu``, or ``auto`` for a GPU where there is one.
         faces: where the faces come from.
         target: the backbone whose templates leaked.
+        leak: what had happened to the pictures before their templates were computed.
         judges: backbones that decide acceptance; one without weights is reported as not measured.
         attacks: attacks with their settings; the controls always run.
         appearance: sizes of the appearance model.
+        training: which of the attacker's pictures are trained on, and what is made besides.
+        search: templates known by their scores alone, and fused ones; not run where absent.
         weights: weight files by backbone name.
         fmr: false match rates at which acceptance is reported.
         output: what is written for people to read.
@@ -216,14 +224,18 @@ class AuditConfig(_Group):
     title: str = "Template inversion audit"
     seed: int = Field(default=7, ge=0, lt=2**32)
     quick: bool = False
+    device: Literal["cpu", "auto"] = "cpu"
     faces: FacesSettings
     target: Name = "dlib"
+    leak: LeakSettings = LeakSettings()
     judges: Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(min_length=1)] = ("dlib",)
     attacks: Annotated[tuple[AttackEntry, ...], BeforeValidator(_listed), Field(min_length=1)] = (
+        AttackChoice("appearance", {}),
         AttackChoice("linear", {}),
-        AttackChoice("landmark-texture", {}),
     )
     appearance: AppearanceSettings = AppearanceSettings()
+    training: TrainingSettings = TrainingSettings()
+    search: SearchSettings | None = None
     weights: dict[str, UserPath] = Field(default_factory=dict)
     fmr: Annotated[tuple[FmrEntry, ...], BeforeValidator(_listed), Field(min_length=1)] = (
         Fmr("1e-2", 1e-2),

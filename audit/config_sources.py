@@ -177,12 +177,13 @@ def _unknown(
 
 
 def _near_first(dotted: str, known: list[str]) -> list[str]:
-    """The keys of the same group where one is close; else those of the same last word; else all."""
+    """The keys of the same last word where one is close; else those of the same group; else all."""
     parent, _, last = dotted.rpartition(".")
+    same = [key for key in known if key.rpartition(".")[2] == last]
     siblings = [key for key in known if key.rpartition(".")[0] == parent]
-    if did_you_mean(dotted, siblings):
+    if not did_you_mean(dotted, same) and did_you_mean(dotted, siblings):
         return siblings
-    return [key for key in known if key.rpartition(".")[2] == last] or known
+    return same or known
 
 
 def _group_of(annotation: Any) -> type[BaseModel] | None:

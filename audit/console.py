@@ -38,6 +38,12 @@ def show_audit(results: Results, page: Path | None, console: Console) -> None:
             console.print(Text(EVERYBODY, style="dim"))
         for reason in _reasons(results):
             console.print(Text(f"not measured: {reason}", style="dim"))
+        for attack in results.attacks:
+            if attack.not_working:
+                console.print(Text(f"{attack.attack}: {attack.not_working}", style="yellow"))
+        from audit.console_more import show_more  # matplotlib takes a second
+
+        show_more(results, console)
     for judge, why in sorted(results.judges_missing.items()):
         console.print(Text(f"judge {judge} not measured: {why}", style="dim"))
     if page is not None:
@@ -98,7 +104,7 @@ def _success_table(results: Results) -> Table:
     for label in labels:
         table.add_column(f"FMR {label}", justify="right", no_wrap=True)
     for attack in sorted(results.attacks, key=lambda attack: attack.control):
-        table.add_row(Text(attack.attack, style="bold"))
+        table.add_row(Text(attack.attack, style="yellow" if attack.not_working else "bold"))
         for judge, found in attack.judges.items():
             for row in _judge_rows(attack, judge, found, labels):
                 table.add_row(*row)

@@ -47,7 +47,9 @@ class Judge:
     Attributes:
         name, backbone: which one.
         templates: its templates of all faces [M, D].
-        leaked: its templates of the leaked pictures [N, D].
+        leaked: its templates of the leaked pictures [N, D], clean whatever leaked.
+        own: its templates of these pictures as they leaked [N, D]: of the degraded copies where
+            they were degraded, else the same.
         cuts: its thresholds, one for each FMR of the configuration.
         genuine: its comparisons among the leaked pictures, or None where there are none.
     """
@@ -56,6 +58,7 @@ class Judge:
     backbone: Backbone
     templates: NDArray[np.float32]
     leaked: NDArray[np.float32]
+    own: NDArray[np.float32]
     cuts: tuple[Cut, ...]
     genuine: Comparisons | None
 
@@ -81,7 +84,8 @@ class Bench:
         leaked = templates[self.people.split.leaked]
         has_pairs = bool((group(self.subjects).counts > 1).any())
         genuine = comparisons(leaked, self.subjects, kind) if has_pairs else None
-        return Judge(name, backbone, templates, leaked, cuts, genuine)
+        own = self.models.leaked.vectors[name]
+        return Judge(name, backbone, templates, leaked, own, cuts, genuine)
 
     def _cut(self, templates: NDArray[np.float32], kind: Similarity, fmr: Fmr) -> Cut:
         rows = self.people.split.threshold

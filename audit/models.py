@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from attacks.base import attack_class, make_settings
 from audit.config import AuditConfig
+from audit.degraded import Leaked, leaked_templates
 from audit.people import People, seed_for
-from audit.run_folder import RunFolder
-from audit.synthesis import shipped_model_path
+from audit.run_folder import RunFolder, stage_key
 from audit.watch import Watch
 from biometrics.backbones.base import BACKBONES, Backbone, Fittable, Similarity, load_backbone
 from biometrics.backbones.embed import embed_faces
@@ -18,6 +19,7 @@ from biometrics.errors import WeightsError
 from biometrics.faces.appearance import AppearanceModel
 from biometrics.faces.appearance_fit import fit_appearance
 from biometrics.faces.images import digest
+from biometrics.faces.shipped import shipped_model_path
 from biometrics.templates import TemplateSet
 
 
@@ -27,9 +29,12 @@ class Models:
 
     Attributes:
         target: name of the backbone whose templates leaked.
+        ready: every backbone that is loaded: the target, the judges, and what attacks train with.
         judges: the ready judges by name; the target's own model among them where it was asked for.
         missing: judges that are not ready, with the reason.
         templates: every face's template, by backbone, for the target and all judges.
+        leaked: the same of the leaked pictures as they leaked: of degraded copies where the
+            configuration says so.
         backbone_keys, target_key, appearance_key: hashes of what each depends on.
         appearance: the attacker's appearance model.
         weights: sha256 of the weights by backbone.
@@ -37,9 +42,11 @@ class Models:
     """
 
     target: str
+    ready: dict[str, Backbone]
     judges: dict[str, Backbone]
     missing: dict[str, str]
     templates: dict[str, TemplateSet]
+    leaked: Leaked
     backbone_keys: dict[str, str]
     target_key: str
     appearance: AppearanceModel
@@ -59,12 +66,13 @@ def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: W
     A judge without weights is noted as missing; a target without weights is an error.
 
     Raises:
-        WeightsError: the target is not ready.
+        WeightsError: the target, or a backbone that an attack trains with, is not ready.
         UnknownNameError: a backbone that does not exist.
     """
     weights = {name: str(path) for name, path in config.weights.items()}
     ready, missing = _load_backbones(config, weights, people, run, watch)
     keys, templates = {}, {}
+    embedded = {config.target, *config.judges}
     for name, backbone in ready.items():
         inputs = {
             "faces": people.faces_key,
@@ -73,16 +81,22 @@ def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: W
             # A model that was fitted, or a user's own, has no published hash: its file speaks.
             "file": digest(Path(weights[name]).read_bytes()) if name in weights else None,
         }
+        if name not in embedded:
+            keys[name] = stage_key(name, inputs)
+            continue
         embed = functools.partial(_embed, backbone, people, watch)
         stage = run.stage(f"templates/{name}", inputs, embed)
         keys[name] = stage.key
         templates[name] = TemplateSet.load(stage.folder / "templates.parquet")
+    leaked = leaked_templates(config.leak, ready, templates, keys, people, run, watch)
     model, appearance_key = _appearance(config, people, run, watch)
     return Models(
         target=config.target,
+        ready=ready,
         judges={name: ready[name] for name in config.judges if name in ready},
         missing=missing,
         templates=templates,
+        leaked=leaked,
         backbone_keys=keys,
         target_key=keys[config.target],
         appearance=model,
@@ -95,26 +109,36 @@ def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: W
 def _load_backbones(
     config: AuditConfig, weights: dict[str, str], people: People, run: RunFolder, watch: Watch
 ) -> tuple[dict[str, Backbone], dict[str, str]]:
-    """The target and all judges that are ready, and why the others are not.
+    """The target, all judges that are ready and what attacks train with, and why others are not.
 
     The files of models that the audit fits itself are added to ``weights``.
     """
     ready: dict[str, Backbone] = {}
     missing: dict[str, str] = {}
-    for name in dict.fromkeys([config.target, *config.judges]):
+    needed = [config.target, *_borrowed(config)]
+    for name in dict.fromkeys([*needed, *config.judges]):
         factory = BACKBONES.get(name)
         if isinstance(factory, Fittable) and name not in weights:
             weights[name] = str(_fit_backbone(name, factory, people, run, watch))
         try:
             ready[name] = load_backbone(name, weights)
         except WeightsError as error:
-            if name == config.target:
+            if name in needed:
                 raise
             # Reports travel: they get the name of the file, not the folders of this machine.
             path = weights.get(name, "")
             missing[name] = str(error).replace(path, Path(path).name) if path else str(error)
             watch.note(f"judge {name} is not measured: {error}")
     return ready, missing
+
+
+def _borrowed(config: AuditConfig) -> list[str]:
+    """Backbones besides the target that the configured attacks train with."""
+    names: set[str] = set()
+    for attack in config.attacks:
+        settings = make_settings(attack.name, attack.settings)
+        names |= attack_class(attack.name).borrowed(settings)
+    return sorted(names)
 
 
 def _fit_backbone(

@@ -20,12 +20,13 @@ from audit.split import (
     role_of,
     split_rows,
 )
-from audit.synthesis import VARIATION, generate_faces, shipped_model_path
+from audit.synthesis import VARIATION, generate_faces
 from audit.watch import Watch
 from biometrics.errors import InputError
 from biometrics.faces.faceset import FaceSet
 from biometrics.faces.folder import list_pictures, load_folder_faces, read_pictures
 from biometrics.faces.images import digest
+from biometrics.faces.shipped import shipped_model_path
 from reports.results import FacesSummary, SplitCount
 
 

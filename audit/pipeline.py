@@ -16,8 +16,10 @@ from audit.models import Models, prepare_models
 from audit.people import People, gather_people, seed_for
 from audit.run_folder import RunFolder, full_disk_as_error, remove, stage_key
 from audit.samples import choose_rows, draw_samples, pseudonym_salt
+from audit.search import Search, Searched, search_results, searched_attack
 from audit.verdict import NOTES, Store, decide
 from audit.watch import Watch
+from audit.working import MEAN_FACE, failing
 from biometrics.backbones.base import BACKBONES
 from biometrics.errors import ConfigError
 from biometrics.faces.images import digest
@@ -26,10 +28,7 @@ from biometrics.metrics.view2 import read_pairs
 from faceleak import __version__
 from reports.exports import CSV_NAME, write_csv
 from reports.html import REPORT_NAME, render_report
-from reports.results import RESULTS_NAME, Results, load_results, save_results
-
-QUICK_EPOCHS = 0.5
-"""A quick run trains for this share of the configured epochs."""
+from reports.results import RESULTS_NAME, AttackResult, Results, load_results, save_results
 
 CONFIG_NAME = "audit.yaml"
 
@@ -56,17 +55,26 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
         _warn_of_few(config, people, watch)
         models = prepare_models(config, people, run, watch)
         run.note(**_origin(config, people, models))
-        tries = Attempts(run, people, models, watch)
+        tries = Attempts(
+            run,
+            people,
+            models,
+            watch,
+            seed=config.seed,
+            accelerator=config.device,
+            training=config.training,
+        )
         seed = seed_for("attack", config.seed)
         made = [tries.attempt(name, settings, seed=seed) for name, settings in _attacks(config)]
-        key = _results_key(config, people, models, made)
+        searched = _search(config, tries, made, seed)
+        key = _results_key(config, people, models, made, searched)
         path = run.path / RESULTS_NAME
         if not run.has_results(key):
             # The pictures change with the results: what is killed in between belongs to neither.
             run.forget_results()
             with watch.task("work out the rates and their intervals"), full_disk_as_error(out):
                 assembly = Assembly(Bench(config, people, models))
-                save_results(_results(config, assembly, made, run), path)
+                save_results(_results(config, assembly, made, searched, run), path)
             run.finish(key)
         with watch.task("write the report"), full_disk_as_error(out):
             _render(config, run.path)
@@ -116,6 +124,8 @@ def _check(config: AuditConfig, out: Path) -> None:
             raise ConfigError(f"weights.{name}: no such file: {file}")
     for attack in config.attacks:
         make_settings(attack.name, attack.settings)
+    if config.search is not None:
+        searched_attack(config.search, config.attacks)
     if config.faces.pairs is not None:
         read_pairs(config.faces.pairs)
     pseudonym_salt()
@@ -128,17 +138,33 @@ def _origin(config: AuditConfig, people: People, models: Models) -> dict[str, An
         "seed": config.seed,
         "inputs": people.inputs,
         "weights": models.weights,
-        "judges_consulted": consulted([a.name for a in config.attacks]),
+        "judges_consulted": consulted(config.attacks, config.target),
     }
 
 
+def _search(
+    config: AuditConfig, tries: Attempts, made: Sequence[Attempted], seed: int
+) -> Searched | None:
+    if config.search is None:
+        return None
+    name = searched_attack(config.search, config.attacks)
+    attempted = next(a for a in made if a.name == name)
+    settings = dict(_attacks(config))[name]
+    return Search(config.search, config.seed, tries).attempt(attempted, settings, seed=seed)
+
+
 def _results_key(
-    config: AuditConfig, people: People, models: Models, made: Sequence[Attempted]
+    config: AuditConfig,
+    people: People,
+    models: Models,
+    made: Sequence[Attempted],
+    searched: Searched | None,
 ) -> str:
     """Hash of all that results.json depends on; how it is rendered is none of it."""
     pairs = config.faces.pairs
     settings = config.model_dump(mode="json", exclude={"weights", "faces", "output"})
     inputs = {
+        "search": None if searched is None else searched.key,
         "keys": [key for attempted in made for key in attempted.keys],
         "people": people.key,
         "backbones": models.backbone_keys,
@@ -158,17 +184,20 @@ def _attacks(config: AuditConfig) -> list[tuple[str, dict[str, Any]]]:
 def _shortened(name: str, settings: dict[str, Any], quick: bool) -> dict[str, Any]:
     if not quick:
         return settings
-    full = make_settings(name, settings).model_dump()
-    epochs = {k: max(1, round(v * QUICK_EPOCHS)) for k, v in full.items() if k.endswith("epochs")}
-    return {**settings, **epochs}
+    return make_settings(name, settings).quick().model_dump()
 
 
 def _results(
-    config: AuditConfig, assembly: Assembly, made: Sequence[Attempted], run: RunFolder
+    config: AuditConfig,
+    assembly: Assembly,
+    made: Sequence[Attempted],
+    searched: Searched | None,
+    run: RunFolder,
 ) -> Results:
     people, models = assembly.people, assembly.models
     nearest = next(a for a in made if a.name == "control:nearest")
     rows = [assembly.attack(a, None if a.control else nearest, _note(a, people)) for a in made]
+    rows = _marked(rows)
     store = Store(
         models.target, people.summary.leaked.subjects, people.generated, quick=config.quick
     )
@@ -193,7 +222,8 @@ def _results(
         det=assembly.bench.det(),
         curves={a.name: a.curves for a in real if a.curves},
         samples=draw_samples(assembly, real, chosen, run),
-        notes=_notes(people),
+        notes=_notes(config, people),
+        search=[] if searched is None else search_results(searched, assembly.bench),
     )
 
 
@@ -202,9 +232,20 @@ def _note(attempted: Attempted, people: People) -> str:
     return "shares the appearance model that generated the people" if draws else ""
 
 
-def _notes(people: People) -> list[str]:
+def _marked(rows: Sequence[AttackResult]) -> list[AttackResult]:
+    """The rows, with a note on every attack that does not work."""
+    mean = next(row for row in rows if row.attack == MEAN_FACE)
+    notes = {row.attack: "" if row.control else failing(row, mean) for row in rows}
+    return [
+        row.model_copy(update={"note": "; ".join(filter(None, [notes[row.attack], row.note]))})
+        for row in rows
+    ]
+
+
+def _notes(config: AuditConfig, people: People) -> list[str]:
     names = ["generated", "shared"] if people.generated else []
-    return [NOTES[name] for name in (*names, "meaning", "interval")]
+    notes = [NOTES[name] for name in (*names, "meaning", "interval")]
+    return notes if config.leak.clean else [*notes, config.leak.note()]
 
 
 def _render(config: AuditConfig, run: Path) -> None:

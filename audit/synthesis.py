@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from biometrics.errors import WeightsError
 from biometrics.faces.appearance import AppearanceModel
 from biometrics.faces.faceset import FaceSet
 from biometrics.faces.geometry import CROP_SIZE
 from biometrics.faces.resize import to_canonical
+from biometrics.faces.shipped import shipped_model_path
 from biometrics.progress import Advance, silent
 
 BATCH = 64
-SHIPPED_MODEL = "appearance-lfw.safetensors"
 
 VARIATION = 0.5
 """Share of LFW's deviation within subjects that sampled pictures have. A linear model mixes pose
 and light with identity: at 1.0 recognition models tell sampled people apart far worse than
 photographed ones (docs/results.md has the figures), at 0.5 nearly as well."""
-
-
-def shipped_model_path() -> Path:
-    """Where the appearance model that ships lies.
-
-    Raises:
-        WeightsError: the installation lacks it.
-    """
-    path = Path(str(files("biometrics.faces").joinpath("assets", SHIPPED_MODEL)))
-    if not path.is_file():
-        raise WeightsError(f"this installation lacks {SHIPPED_MODEL}; install faceleak again")
-    return path
 
 
 def generate_faces(

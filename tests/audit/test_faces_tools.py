@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from audit.faces_tools import contact_sheet
+from audit.faces_tools import average_folder, contact_sheet, filter_folder, morph_folder
 from audit.synthesis import generate_faces
-from biometrics.errors import WeightsError
+from audit.watch import Watch
+from biometrics.errors import InputError, WeightsError
 from biometrics.faces.faceset import FaceSet
 from tests.audit.conftest import Faceleak
 
@@ -80,3 +82,49 @@ def test_an_installation_without_its_model_says_so(
     ended = faceleak("faces", "synth", "--subjects", 2, "--out", "p")
     assert "lacks gone.safetensors" in ended.error
     assert not Path("p").exists()
+
+
+@pytest.fixture(scope="module")
+def aligned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine aligned faces of three people who do not exist."""
+    folder = tmp_path_factory.mktemp("aligned")
+    generate_faces(3, 3, 5).save(folder)
+    return folder
+
+
+def test_a_filter_counts_and_writes_what_it_keeps(aligned: Path, tmp_path: Path) -> None:
+    text = filter_folder(aligned, None, Watch.quiet())
+    kept = re.match(r"(\d+) of 9 faces kept", text)
+    assert kept
+    assert re.search(r"^yaw +\d+ +\d+$", text, re.MULTILINE)
+    assert "eyeglasses: approximated by" in text
+    assert max(map(len, text.splitlines())) < 80
+    assert list(tmp_path.iterdir()) == []
+    count = int(kept[1])
+    if count == 0:
+        with pytest.raises(InputError, match="no faces to write"):
+            filter_folder(aligned, tmp_path / "kept", Watch.quiet())
+        return
+    assert "kept faces" in filter_folder(aligned, tmp_path / "kept", Watch.quiet())
+    assert len(FaceSet.load(tmp_path / "kept")) == count
+
+
+def test_morphs_are_made_with_a_sheet(aligned: Path, tmp_path: Path) -> None:
+    out, sheet = tmp_path / "m", tmp_path / "sheet.png"
+    text = morph_folder(aligned, out, 4, 1, "seamless", sheet, Watch.quiet())
+    assert text.splitlines() == [f"4 morphs of 9 faces in {out}", f"contact sheet: {sheet}"]
+    assert len(FaceSet.load(out)) == 4
+    with Image.open(sheet) as picture:
+        assert picture.width > picture.height > 2 * 128  # three beside each other, then one
+
+
+def test_averages_need_subjects_with_pictures(aligned: Path, tmp_path: Path) -> None:
+    text = average_folder(aligned, tmp_path / "a", 3, Watch.quiet())
+    assert text == f"averages of 3 subjects (9 pictures) in {tmp_path / 'a'}"
+    with pytest.raises(InputError, match=r"has 4 pictures or more \(the most: 3\)"):
+        average_folder(aligned, tmp_path / "b", 4, Watch.quiet())
+
+
+def test_pictures_must_be_aligned_first(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no aligned faces; make some with: faceleak faces"):
+        filter_folder(tmp_path, None, Watch.quiet())

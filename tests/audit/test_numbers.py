@@ -216,3 +216,43 @@ def test_the_area_beyond_the_threshold_is_the_success_rate(finished: Finished, a
         possible = sum(s for s, high in zip(shares, histogram.edges[1:], strict=True) if high > cut)
         rate = getattr(judged, measure)["1e-2"].value
         assert certain - 1e-5 <= rate <= possible + 1e-5
+
+
+REGIONS = {
+    "jaw": range(17),
+    "brows": range(17, 27),
+    "nose": range(27, 36),
+    "eyes": range(36, 48),
+    "mouth": range(48, 68),
+}
+"""The 68 points of iBUG 300-W."""
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_landmark_errors_follow_from_the_arrays(finished: Finished, attack: str) -> None:
+    """Errors are of reconstructions with a face; the share of near ones is of all."""
+    a = load(finished.path, attack)
+    with (finished.path / "split.csv").open() as file:
+        next(file)
+        leaked = [i for i, row in enumerate(csv.DictReader(file)) if row["role"] == "leaked"]
+    true = np.load(finished.path / "faces" / "landmarks.npy").astype(float)[leaked].tolist()
+    place = finished.path / "reconstructions" / attack.replace(":", "-")
+    points = np.load(place / "redetected.npy").astype(float).tolist()
+
+    def error(i: int, those: range) -> float:
+        squares = [
+            (x - u) ** 2 for k in those for x, u in zip(points[i][k], true[i][k], strict=True)
+        ]
+        return mean(squares)
+
+    (row,) = [r for r in tiny.read(finished.path)["attacks"] if r["attack"] == attack]
+    found = [i for i, there in enumerate(a.found) if there]
+    assert set(row["landmarks"]["regions"]) == set(REGIONS)
+    for name, those in {**REGIONS, "all": range(68)}.items():
+        expected = over_subjects([(a.subjects[i], error(i, those)) for i in found])
+        known = row["landmarks"]["regions"].get(name, row["landmarks"]["mse_redetected"])
+        assert known["value"] == pytest.approx(expected, rel=1e-5), name
+    near = [
+        (name, float(a.found[i] and error(i, range(68)) < 30)) for i, name in enumerate(a.subjects)
+    ]
+    assert row["landmarks"]["share_near"]["value"] == pytest.approx(over_subjects(near), abs=EXACT)

@@ -46,6 +46,8 @@ def estimates(attack: AttackResult) -> Iterator[tuple[str, Estimate]]:
     yield from attack.image.items()
     yield "mse_predicted", attack.landmarks.mse_predicted
     yield "mse_redetected", attack.landmarks.mse_redetected
+    yield from (("mse_redetected", value) for value in attack.landmarks.regions.values())
+    yield "share_near", attack.landmarks.share_near
     for judge in attack.judges.values():
         yield from (("rank1", judge.rank1), ("rank10", judge.rank10))
         yield "similarity", judge.similarity
@@ -129,6 +131,27 @@ def test_generated_people_are_said_to_be_nobody(results: Results) -> None:
     assert any("no liveness check" in note for note in results.notes)
     for attack in results.attacks:
         assert bool(attack.note) is not attack.control
+
+
+def test_likeness_is_measured_or_says_which_file_to_pull(results: Results) -> None:
+    for attack in results.attacks:
+        measured = {name for name, v in attack.image.items() if isinstance(v, Measured)}
+        assert measured == {"psnr_crop", "psnr_face", "ssim_crop", "ssim_face", "ms_ssim"}
+        for name in ("lpips_alex", "lpips_vgg", "lpips_squeeze", "fid", "kid"):
+            why = attack.image[name]
+            assert isinstance(why, NotMeasured)
+            assert "faceleak weights pull" in why.not_measured
+        assert attack.image_notes == {}, "nothing is said of what was not measured"
+
+
+def test_a_row_says_how_large_its_pictures_are(results: Results, finished: Finished) -> None:
+    for attack in results.attacks:
+        place = finished.path / "reconstructions" / attack.attack.replace(":", "-")
+        crops = np.load(place / "crops.npy", mmap_mode="r")
+        assert crops.shape[1:] == (attack.picture_size, attack.picture_size, 3)
+        if attack.attack == "linear" or attack.control:
+            assert attack.training is None, "closed form"
+    assert results.search == []
 
 
 def test_the_split_is_counted_and_saved(results: Results, finished: Finished) -> None:

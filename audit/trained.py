@@ -1,0 +1,308 @@
+"""Attacks that stand alone: trained once, kept in a folder, used on templates without pictures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from attacks.base import (
+    InversionAttack,
+    Resources,
+    attack_class,
+    make_settings,
+    registered_name,
+)
+from audit.attempts import BATCH, Attempts
+from audit.config import AttackChoice, AuditConfig
+from audit.filling import check_empty, filling
+from audit.models import prepare_models
+from audit.people import gather_people, seed_for
+from audit.run_folder import RunFolder, remove
+from audit.sheets import face_grid
+from audit.watch import Watch
+from biometrics.backbones.base import BACKBONES
+from biometrics.errors import (
+    ConfigError,
+    InputError,
+    UnknownNameError,
+    WeightsError,
+    did_you_mean,
+)
+from biometrics.faces.appearance import AppearanceModel
+from biometrics.faces.resize import to_canonical
+from biometrics.faces.shipped import shipped_model_path
+from biometrics.templates import TemplateSet, check_finite
+from faceleak import __version__
+from reports.pictures import save_reconstruction_png
+
+RECORD = "attack.json"
+SHEET_FACES = 48
+SHEET_ROOM = 0.12
+"""Share of the sheet's height below the faces: the band of the mark hides none of them."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted attack from a folder, and the record beside it."""
+
+    attack: InversionAttack
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Inverted:
+    """What :func:`invert_store` did; ``size`` is the side of the attack's own pictures."""
+
+    count: int
+    attack: str
+    target: str
+    size: int
+    seconds: float
+    folder: Path
+
+    def as_record(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "templates": self.count,
+            "attack": self.attack,
+            "target": self.target,
+            "picture_size": self.size,
+            "templates_per_second": round(self.templates_per_second, 1),
+            "folder": str(self.folder),
+        }
+
+    @property
+    def templates_per_second(self) -> float:
+        """Of the inversion alone, without reading and writing files."""
+        return self.count / max(self.seconds, 1e-9)
+
+
+def train_attack(config: AuditConfig, name: str, out: Path, watch: Watch) -> Path:
+    """Train one attack on the attacker's part of an audit's faces and keep it in a folder.
+
+    The faces and templates are prepared in ``OUT.work`` beside it, so that an interrupted training
+    does not align again; that folder goes when the attack is kept.
+
+    Args:
+        config: says faces, target, seed and, where it names the attack, its settings.
+        name: a registered attack, or a variant of the configuration.
+        out: a new or empty folder.
+        watch: shows progress.
+
+    Returns:
+        The path of the record, ``attack.json``.
+
+    Raises:
+        ConfigError: a control, or a variant that the configuration does not name.
+        UnknownNameError: no such attack or target.
+        InputError: ``out`` is not empty.
+    """
+    choice = _choice(config, name)
+    checked = make_settings(name, choice.settings)
+    if config.quick:
+        checked = checked.quick()
+    BACKBONES.get(config.target)
+    check_empty(out)
+    # Nobody judges here: other models would only embed all faces for nothing.
+    chosen = config.model_copy(update={"attacks": (choice,), "judges": (config.target,)})
+    place = out.resolve()
+    work = place.with_name(f"{place.name}.work")
+    with RunFolder(work) as run:
+        people = gather_people(chosen, run, watch)
+        models = prepare_models(chosen, people, run, watch)
+        tries = Attempts(
+            run,
+            people,
+            models,
+            watch,
+            seed=config.seed,
+            accelerator=config.device,
+            training=config.training,
+        )
+        fitted = tries.fit(name, checked, seed=seed_for("attack", config.seed))
+        record = {
+            "generator": f"faceleak {__version__}",
+            "attack": name,
+            "settings": checked.model_dump(mode="json"),
+            "target": config.target,
+            "dim": models.target_templates.vectors.shape[1],
+            "similarity": models.target_similarity,
+            "seed": config.seed,
+            "faces": people.inputs,
+            "subjects": people.summary.attacker.subjects,
+            "pictures": people.summary.attacker.pictures,
+            "target_sha256": models.weights.get(config.target),
+            "seconds": round(fitted.seconds, 1),
+            "training": None if fitted.attack.training is None else asdict(fitted.attack.training),
+        }
+        with filling(out):
+            fitted.attack.save(out)
+            path = out / RECORD
+            path.write_text(json.dumps(record, indent=1) + "\n")
+    remove(work)
+    return path
+
+
+def _choice(config: AuditConfig, name: str) -> AttackChoice:
+    """The attack as the configuration has it; any other by its defaults."""
+    if attack_class(name).control:
+        raise ConfigError(f"'{name}' is a control; name an attack")
+    named = {attack.name: attack for attack in config.attacks}
+    if name not in named and name != registered_name(name):
+        hint = did_you_mean(name, named) or f" (it names {', '.join(named)})"
+        raise ConfigError(f"the configuration names no attack '{name}'{hint}")
+    return named.get(name, AttackChoice(name, {}))
+
+
+def load_trained(folder: Path) -> Trained:
+    """A kept attack.
+
+    Raises:
+        InputError: no record, or one of something else.
+        WeightsError: its weights are absent or damaged.
+    """
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        name, values = str(record["attack"]), dict(record["settings"])
+        similarity, _ = record["similarity"], record["target"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InputError(
+            f"{folder} holds no trained attack ({RECORD}); make one with faceleak train"
+        ) from error
+    resources = Resources(
+        appearance=AppearanceModel.load(shipped_model_path()), similarity=similarity
+    )
+    kind = attack_class(name)
+    return Trained(kind.load(folder, make_settings(name, values), resources), record)
+
+
+def shipped_attack(target: str) -> Path:
+    """The folder of the attack that ships for a backbone.
+
+    Raises:
+        UnknownNameError: no such backbone.
+        WeightsError: none ships for it.
+    """
+    BACKBONES.get(target)
+    folder = Path(str(files("attacks").joinpath("pretrained", target)))
+    if not (folder / RECORD).is_file():
+        there = ", ".join(sorted(p.parent.name for p in folder.parent.glob(f"*/{RECORD}")))
+        raise WeightsError(
+            f"no attack ships for backbone '{target}' (there is one for {there or 'none'}); "
+            "train one with faceleak train and name its folder by --attack"
+        )
+    return folder
+
+
+def find_attack(name: str) -> Path:
+    """The folder of that path, or of the attack that ships for the backbone of that name."""
+    path = Path(name)
+    if path.is_dir():
+        return path
+    try:
+        return shipped_attack(name)
+    except UnknownNameError as error:
+        raise InputError(
+            f"--attack {name}: neither a folder nor a backbone that an attack ships for"
+        ) from error
+
+
+def read_vectors(store: Path) -> NDArray[np.float32]:
+    """Templates [N, D] of a ``.npy``, a ``.npz`` with one array (or one named ``vectors``), or a
+    Parquet file of faceleak's own.
+
+    Raises:
+        InputError: unreadable, of another kind, or not a table of finite numbers.
+    """
+    kind = store.suffix.lower()
+    if not store.is_file():
+        raise InputError(f"{store}: no such file")
+    try:
+        if kind in (".npy", ".npz"):
+            vectors = _only_array(store)
+        elif kind == ".parquet":
+            vectors = TemplateSet.load(store).vectors
+        else:
+            raise InputError(f"{store}: templates are read from .npy, .npz or .parquet files")
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{store} is not a readable {kind} file: {error}") from error
+    if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or not len(vectors):
+        raise InputError(
+            f"{store}: expected numbers [N, D], got {vectors.dtype} {list(vectors.shape)}"
+        )
+    with np.errstate(over="ignore"):  # told as infinite by the check
+        found: NDArray[np.float32] = vectors.astype(np.float32)
+    try:
+        check_finite(found)
+    except InputError as error:
+        raise InputError(f"{store}: {error}") from error
+    return found
+
+
+def _only_array(store: Path) -> NDArray[Any]:
+    """NumPy goes by the content of a file, whatever its ending."""
+    with store.open("rb") as file:
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        names = list(loaded.files)
+        if "vectors" not in names and len(names) != 1:
+            raise InputError(f"{store}: expected one array, or one named 'vectors', got {names}")
+        array: NDArray[Any] = loaded["vectors" if "vectors" in names else names[0]]
+        return array
+
+
+def invert_store(store: Path, attack: Path, out: Path, watch: Watch) -> Inverted:
+    """Turn templates into marked pictures, one PNG each, with a sheet of the first ones.
+
+    Any vectors in the space of the attack's backbone will do, whatever made them: another encoder
+    that predicts them from a voice, say.
+
+    Args:
+        store: see :func:`read_vectors`.
+        attack: folder of a trained attack.
+        out: a new or empty folder: ``faces/000000.png`` in the order of the store, ``sheet.png``
+            and ``index.csv`` with the row of each picture.
+        watch: shows progress.
+
+    Raises:
+        InputError: unreadable templates, another dimension, or ``out`` is not empty.
+    """
+    vectors, trained = read_vectors(store), load_trained(attack)
+    first: list[NDArray[np.uint8]] = []
+    seconds, size = 0.0, 0
+    with (
+        filling(out),
+        watch.task(f"invert {len(vectors):,} templates", len(vectors)) as advance,
+        (out / "index.csv").open("w", newline="") as table,
+    ):
+        (out / "faces").mkdir()
+        rows = csv.writer(table)
+        rows.writerow(["row", "picture"])
+        for begin in range(0, len(vectors), BATCH):
+            start = time.perf_counter()
+            made = trained.attack.invert(vectors[begin : begin + BATCH])
+            seconds += time.perf_counter() - start
+            crops = to_canonical(made.rounded())
+            size = made.crops.shape[-1]
+            first += list(crops[: max(0, SHEET_FACES - len(first))])
+            for row, crop in enumerate(crops, begin):
+                picture = f"faces/{row:06d}.png"
+                save_reconstruction_png(Image.fromarray(crop), out / picture)
+                rows.writerow([row, picture])
+            advance(len(crops))
+        save_reconstruction_png(face_grid(first, room=SHEET_ROOM), out / "sheet.png")
+    record = trained.record
+    return Inverted(len(vectors), str(record["attack"]), str(record["target"]), size, seconds, out)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from audit import weights_tools
+from audit.watch import Watch
+from audit.weights_tools import (
+    all_sound,
+    list_weights,
+    pull_weights,
+    show_weights,
+    verify_weights,
+)
+from biometrics.errors import UnknownNameError
+from tests.seeded_weights import WeightsFolder, weights_folder  # noqa: F401
+
+
+def states(lines: list[weights_tools.WeightsLine]) -> dict[str, str]:
+    return {line["name"]: line["state"] for line in lines}
+
+
+def test_a_list_says_what_is_there_and_a_verification_whether_it_is_sound(
+    weights_folder: WeightsFolder,  # noqa: F811
+) -> None:
+    path = weights_folder.add("squeezenet1_1", {})
+    listed = states(list_weights())
+    assert listed.pop("squeezenet1_1") == "ready"
+    assert listed == dict.fromkeys(("alexnet", "vgg16", "fid-inception"), "missing")
+    assert states(verify_weights([])) == {"squeezenet1_1": "ready"}
+    assert all_sound(verify_weights([]))
+    path.write_bytes(b"")
+    found = verify_weights(["squeezenet1_1", "vgg16"])
+    assert states(found) == {"squeezenet1_1": "damaged", "vgg16": "missing"}
+    assert not all_sound(found)
+    with pytest.raises(UnknownNameError):
+        verify_weights(["nothing"])
+
+
+def test_the_table_fits_80_columns_and_names_licences(
+    weights_folder: WeightsFolder,  # noqa: F811
+) -> None:
+    out = io.StringIO()
+    show_weights(list_weights(), Console(file=out, width=80, highlight=False))
+    text = out.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    for line in list_weights():
+        assert line["name"] in text
+    assert "alexnet, squeezenet1_1, vgg16: BSD-3-Clause" in text.replace("\n", " ") or (
+        "alexnet, vgg16, squeezenet1_1: BSD-3-Clause" in text.replace("\n", " ")
+    )
+
+
+def test_an_unknown_name_is_refused_before_anything_is_pulled(
+    weights_folder: WeightsFolder,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pulled: list[str] = []
+    path = weights_folder.path / "x"
+    monkeypatch.setattr(weights_tools, "pull", lambda name, **_: pulled.append(name) or path)
+    with pytest.raises(UnknownNameError):
+        pull_weights(["vgg16", "nothing"], Watch.quiet())
+    assert pulled == []
+    assert pull_weights(["vgg16", "alexnet"], Watch.quiet()) == [path, path]
+    assert pulled == ["vgg16", "alexnet"]
