@@ -65,13 +65,19 @@ def histogram_charts(results: Results) -> Iterator[Chart]:
         model = results.backbones.get(judge)
         axis = "score" if model is None else f"score ({_similarity(model.similarity)})"
         figure = figures.score_histogram(histogram, attacks=names, similarity=axis)
+        customary = (
+            ""
+            if histogram.customary is None
+            else " The dotted line is the threshold that is customary with this model, whatever "
+            f"its FMR here: {number(histogram.customary)}."
+        )
         yield Chart(
             f"Scores of {judge}",
             _inline(svg_text(figure, f"histogram-{i}")),
             f"Histograms of the scores of {judge}: photographs of the same and of different "
             "people, and the reconstructions of each attack, with the acceptance thresholds.",
             "Each area is scaled to one. A reconstruction to the right of a dashed line is "
-            "accepted at that threshold.",
+            "accepted at that threshold." + customary,
             _histogram_numbers(histogram, judge),
         )
 

@@ -42,8 +42,9 @@ CSV_NAME = "results.csv"
 def write_csv(results: Results, path: Path) -> None:
     """One row for each attack, judge, FMR and measure (0600, in one step).
 
-    Ranks and the mean similarity have no FMR, the detection rate and the image measures neither FMR
-    nor judge: those cells are empty. So are value, low and high where ``not_measured`` says why.
+    Ranks and the mean similarity have no FMR; the detection rate, the measures of likeness and what
+    an attack cost have neither FMR nor judge: those cells are empty. So are value, low and high
+    where ``not_measured`` says why. Costs are plain numbers, so they have no n.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -53,6 +54,8 @@ def write_csv(results: Results, path: Path) -> None:
         for judge, unseen, fmr, measure, value in _measures(attack):
             place = (_safe(judge), unseen, fmr, _safe(measure))
             writer.writerow((*head, *place, *_estimate(value)))
+        for measure, spent in _costs(attack):
+            writer.writerow((*head, "", "", "", measure, repr(spent), "", "", "", ""))
     write_private(path, text.getvalue().encode())
 
 
@@ -60,8 +63,12 @@ def _measures(attack: AttackResult) -> Iterator[tuple[str, str, str, str, Estima
     yield "", "", "", "detection_rate", attack.detection_rate
     for name, value in attack.image.items():
         yield "", "", "", name, value
-    yield "", "", "", "landmark_mse_predicted", attack.landmarks.mse_predicted
-    yield "", "", "", "landmark_mse_redetected", attack.landmarks.mse_redetected
+    marks = attack.landmarks
+    yield "", "", "", "landmark_mse_predicted", marks.mse_predicted
+    yield "", "", "", "landmark_mse_redetected", marks.mse_redetected
+    yield "", "", "", "landmark_share_near", marks.share_near
+    for name, value in marks.regions.items():
+        yield "", "", "", f"landmark_mse_{name}", value
     for name, judge in attack.judges.items():
         for fmr, measure, value in _judged(judge):
             yield name, _flag(judge.unseen), fmr, measure, value
@@ -74,6 +81,21 @@ def _judged(judge: JudgeResult) -> Iterator[tuple[str, str, Estimate]]:
             yield fmr, measure, values[fmr]
     for measure in _PLAIN:
         yield "", measure, getattr(judge, measure)
+
+
+def _costs(attack: AttackResult) -> Iterator[tuple[str, float]]:
+    """What is known of them, under names with their units."""
+    found: dict[str, float | None] = {
+        "seconds_fit": attack.seconds.fit,
+        "seconds_invert": attack.seconds.invert,
+        "templates_per_second": attack.templates_per_second,
+        "picture_size": attack.picture_size,
+    }
+    if attack.training is not None:
+        found |= {f"training_{name}": value for name, value in attack.training}
+    for name, value in found.items():
+        if value is not None:
+            yield name, value
 
 
 def _estimate(value: Estimate) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ from matplotlib.patches import Circle, Patch
 from numpy.typing import NDArray
 
 from reports.results import AttackResult, DetCurve, Estimate, Landmarks, Measured, ScoreHistogram
-from reports.theme import AMBER, BLUE, CARD, GREY, INK, MUTED, RED, SERIES, TEAL, styled
+from reports.theme import AMBER, BLUE, CARD, GREY, INK, MUTED, RED, SERIES, TEAL, VIOLET, styled
+from reports.words import number
 
 WIDTH = 4.1  # inches; narrow, so that the text stays readable on a phone
 _MAX_POINTS = 240
@@ -48,7 +49,11 @@ def short(name: str, limit: int = 24) -> str:
 def score_histogram(
     histogram: ScoreHistogram, *, attacks: Sequence[str], similarity: str
 ) -> Figure:
-    """One judge's scores: genuine and different people on top, then a panel for each attack."""
+    """One judge's scores: genuine and different people on top, then a panel for each attack.
+
+    The dotted line is the threshold that is customary with this judge, where there is one; beside
+    the Type-I scores it is Figure 14 of paper 001.
+    """
     shown = [name for name in attacks if name in histogram.attacks][: _MAX_PANELS - 1]
     with styled():
         figure, panels = _stack(len(shown) + 1, panel=0.78, left=0.035)
@@ -56,6 +61,10 @@ def score_histogram(
         _steps(panels[0], edges, histogram.non_mated, GREY, "different people")
         _steps(panels[0], edges, histogram.mated, TEAL, "same person")
         panels[0].set_title("photographs", loc="left")
+        if histogram.customary is not None:
+            for axes in panels:
+                label = f"customary, {number(histogram.customary)}" if axes is panels[0] else None
+                axes.axvline(histogram.customary, color=VIOLET, linestyle=(0, (1, 1)), label=label)
         for axes, name in zip(panels[1:], shown, strict=True):
             scores = histogram.attacks[name]
             _steps(axes, edges, scores.type1, RED, "Type-I")
@@ -104,7 +113,7 @@ def sar_bars(attacks: Sequence[AttackResult], *, judge: str, fmr: str) -> Figure
             reference = result.type2_reference.get(fmr)
             if isinstance(reference, Measured):
                 axes.plot(100 * reference.value, place, marker="D", markersize=4, color=TEAL)
-        axes.set_yticks(range(len(rows)), [short(row.attack) for row in rows])
+        axes.set_yticks(range(len(rows)), [_row_label(row) for row in rows])
         axes.set(xlim=(0, 100), ylim=(len(rows) - 0.4, -0.6), xlabel="accepted, %")
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
@@ -221,6 +230,10 @@ def _label_threshold(axes: Axes, found: tuple[float, str], *, side: str) -> None
         fontsize=7.5,
         color=MUTED,
     )
+
+
+def _row_label(row: AttackResult) -> str:
+    return short(row.attack) + ("\n(not working)" if row.not_working else "")
 
 
 def _bar(axes: Axes, place: float, value: Estimate | None, colour: str, alpha: float) -> None:

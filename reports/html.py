@@ -14,11 +14,14 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import charts, tables
+from reports.cost import cost_table
 from reports.files import write_private
 from reports.gallery import build_gallery
 from reports.headline import MEANING, top_of
+from reports.likeness_tables import glossary, likeness_tables
 from reports.more_tables import extension_tables
 from reports.results import RESULTS_NAME, Finding, Results, load_results
+from reports.search import search_sentences, search_tables
 from reports.words import Cell, Table, fmr_label
 
 REPORT_NAME = "report.html"
@@ -79,14 +82,18 @@ def _context(results: Results, run: Path, *, reveal: bool) -> dict[str, Any]:
         "det": list(charts.det_charts(results)),
         "landmarks": list(charts.landmark_charts(results)),
         "training": list(charts.training_charts(results)),
+        "cost": cost_table(results),
         "ranks": tables.rank_table(results),
-        "images": tables.image_table(results),
+        "likeness": likeness_tables(results),
+        "glossary": glossary(results),
         "backbones": tables.backbone_table(results),
         "accuracy": tables.accuracy_table(results),
         "faces_tables": []
         if faces is None
         else [tables.split_table(faces), tables.faces_table(faces)],
         "face_notes": [] if faces is None else faces.notes,
+        "search": search_tables(results.search, charts.display_fmr(results)),
+        "search_says": search_sentences(results.search, charts.display_fmr(results)),
         "extensions": extension_tables(results),
         "provenance": tables.provenance_table(results),
     }

@@ -26,6 +26,8 @@ from reports.schema import (
 N_LANDMARKS = 68
 # A reconstruction that is everybody's face: its own FMR exceeds this many times the nominal one.
 EVERYBODY_FACTOR = 3.0
+NOT_WORKING = "not working: "
+"""How the note of an attack begins that no unseen judge prefers to the mean face."""
 
 
 class View2(Model):
@@ -89,6 +91,8 @@ class Landmarks(Model):
 
     mse_predicted: Estimate = NOT_RUN
     mse_redetected: Estimate = NOT_RUN
+    regions: dict[str, Estimate] = Field(default_factory=dict)  # re-detected, by part of the face
+    share_near: Estimate = NOT_RUN  # re-detected with an error below 30 px²
     per_point: list[Annotated[float, Field(ge=0)]] = Field(default_factory=list)
     mean_shape: list[tuple[float, float]] = Field(
         default_factory=list
@@ -109,6 +113,15 @@ class Seconds(Model):
     invert: float | None = None
 
 
+class Training(Model):
+    """What a training cost: passes over its pairs, pairs in one pass, steps, and parameters."""
+
+    passes: NonNegativeInt
+    pairs: NonNegativeInt
+    steps: NonNegativeInt
+    parameters: NonNegativeInt
+
+
 class AttackResult(Model):
     """One attack (or control) against the templates of one backbone."""
 
@@ -121,9 +134,12 @@ class AttackResult(Model):
     detection_rate: Estimate
     judges: dict[str, JudgeResult] = Field(default_factory=dict)
     image: dict[str, Estimate] = Field(default_factory=dict)
+    image_notes: dict[str, str] = Field(default_factory=dict)  # of a measure: what it rests on
     landmarks: Landmarks = Landmarks()
     seconds: Seconds = Seconds()
     templates_per_second: float | None = None
+    picture_size: PositiveInt | None = None  # side of the attack's own pictures
+    training: Training | None = None  # null where nothing is trained step by step
     note: str = ""
 
     @model_validator(mode="after")
@@ -131,6 +147,16 @@ class AttackResult(Model):
         if self.n_failed > self.n_attempts:
             raise ValueError(f"{self.n_failed} failures in {self.n_attempts} attempts")
         return self
+
+    @property
+    def not_working(self) -> str:
+        """Why the attack counts as not working; empty where it works or is a control."""
+        return self.note.split("; ")[0] if self.note.startswith(NOT_WORKING) else ""
+
+    @property
+    def remark(self) -> str:
+        """The rest of the note."""
+        return self.note.removeprefix(self.not_working).removeprefix("; ")
 
 
 class AttackHistogram(Model):
@@ -149,6 +175,7 @@ class ScoreHistogram(Model):
     non_mated: list[NonNegativeFloat] = Field(default_factory=list)
     attacks: dict[str, AttackHistogram] = Field(default_factory=dict)
     thresholds: dict[FmrKey, Threshold] = Field(default_factory=dict)
+    customary: float | None = None  # score at which users of this judge accept, whatever its FMR
 
     @model_validator(mode="after")
     def _binned(self) -> Self:

@@ -40,6 +40,7 @@ from reports.measures import (
     Sample,
     ScoreHistogram,
     Seconds,
+    Training,
     View2,
 )
 from reports.schema import (
@@ -57,6 +58,7 @@ from reports.schema import (
     Timestamp,
     fmr_value,
 )
+from reports.search_results import SearchJudge, SearchResult
 
 __all__ = [
     "EVERYBODY_FACTOR",
@@ -91,6 +93,8 @@ __all__ = [
     "ResultsError",
     "Sample",
     "ScoreHistogram",
+    "SearchJudge",
+    "SearchResult",
     "Seconds",
     "Severity",
     "SplitCount",
@@ -98,6 +102,7 @@ __all__ = [
     "StressResult",
     "Threshold",
     "Timestamp",
+    "Training",
     "View2",
     "dump_results",
     "fmr_value",
@@ -188,6 +193,7 @@ class Results(Model):
         default_factory=dict
     )  # by attack, then by name of the curve
     samples: list[Sample] = Field(default_factory=list)
+    search: list[SearchResult] = Field(default_factory=list)
     stress: list[StressResult] = Field(default_factory=list)
     protections: list[ProtectionResult] = Field(default_factory=list)
     compare: CompareResult | None = None

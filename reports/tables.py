@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from reports.results import (
     EVERYBODY_FACTOR,
+    NOT_RUN,
     AttackResult,
+    ByFmr,
     FacesSummary,
     JudgeResult,
+    Measured,
+    NotMeasured,
     Results,
     View2,
 )
-from reports.words import DASH, NBSP, Cell, Table, count, fmr_label, number, percent
+from reports.words import DASH, NBSP, Cell, Table, count, fmr_label, percent
 
 _FLAG = (
     f"Everybody's face: strangers' pictures match this reconstruction more than "
     f"{EVERYBODY_FACTOR:g} times as often as the FMR allows, so its success rate is flattered."
 )
-_IMAGE_NAMES = {
-    "ssim_crop": "SSIM, whole crop",
-    "ssim_face": "SSIM, inside the face",
-    "psnr_crop": "PSNR, whole crop (dB)",
-    "psnr_face": "PSNR, inside the face (dB)",
-    "lpips_alex": "LPIPS (AlexNet)",
-    "fid": "FID",
-    "kid": "KID",
-}
 
 
 def fmr_keys(keys: Iterable[str]) -> list[str]:
@@ -58,10 +53,38 @@ def sar_table(results: Results, judge: str) -> Table:
             "Type-I if a face need not be found",
         ),
     )
-    for attack in results.attacks:
-        if judge in attack.judges:
-            _sar_rows(table, attack, attack.judges[judge])
+    found = [(a, a.judges[judge]) for a in results.attacks if judge in a.judges]
+    shown = []
+    for key in fmr_keys(key for _, said in found for key in (*said.type1, *said.type2)):
+        why = _nothing_at(key, [said for _, said in found])
+        if why:
+            table.below.append(f"Not measured at FMR {fmr_label(key)}: {why}")
+        else:
+            shown.append(key)
+    for attack, said in found:
+        _sar_rows(table, attack, said, shown)
     return table
+
+
+def _nothing_at(fmr: str, judges: Iterable[JudgeResult]) -> str:
+    """Why nothing was measured at an FMR; empty where something was."""
+    cells = [rates.get(fmr) for judge in judges for rates in _rates(judge)]
+    if any(isinstance(cell, Measured) for cell in cells):
+        return ""
+    reasons = [cell.not_measured for cell in cells if isinstance(cell, NotMeasured)]
+    return "; ".join(dict.fromkeys(reasons)) or NOT_RUN.not_measured
+
+
+def _rates(judge: JudgeResult) -> tuple[ByFmr, ...]:
+    """In the order of the columns."""
+    return (
+        judge.type1,
+        judge.type2,
+        judge.type2_reference,
+        judge.margin_over_nearest,
+        judge.reconstruction_fmr,
+        judge.sar_ignoring_detection,
+    )
 
 
 def _role(results: Results, judge: str) -> str:
@@ -73,8 +96,7 @@ def _role(results: Results, judge: str) -> str:
     return "does not count as unseen"
 
 
-def _sar_rows(table: Table, attack: AttackResult, judge: JudgeResult) -> None:
-    keys = fmr_keys([*judge.type1, *judge.type2])
+def _sar_rows(table: Table, attack: AttackResult, judge: JudgeResult, keys: Sequence[str]) -> None:
     for i, key in enumerate(keys):
         row = [_attack_cell(attack, len(keys))] if i == 0 else []
         flag = _FLAG if judge.everybody(key) else ""
@@ -91,18 +113,22 @@ def _sar_rows(table: Table, attack: AttackResult, judge: JudgeResult) -> None:
 
 
 def _attack_cell(attack: AttackResult, rows: int) -> Cell:
-    detail = attack.knowledge + (f" · {attack.note}" if attack.note else "")
-    return Cell(attack.attack, detail=detail, tone="" if attack.control else "strong", rows=rows)
+    detail = attack.knowledge + (f" · {attack.remark}" if attack.remark else "")
+    return Cell(
+        attack.attack,
+        detail=detail,
+        tone="" if attack.control else "strong",
+        rows=rows,
+        warning=attack.not_working.replace(" %", f"{NBSP}%"),
+    )
 
 
 def attempts_table(results: Results) -> Table:
     """How many reconstructions were asked for and how many show a face."""
     table = Table(
-        "Attempts, faces found and speed",
-        ("Attack", "Against", "Attempts", "Failed", "Face found", "Learning", "Templates a second"),
+        "Attempts and faces found", ("Attack", "Against", "Attempts", "Failed", "Face found")
     )
     for attack in results.attacks:
-        fit, rate = attack.seconds.fit, attack.templates_per_second
         table.rows.append(
             [
                 Cell(attack.attack),
@@ -110,8 +136,6 @@ def attempts_table(results: Results) -> Table:
                 Cell(count(attack.n_attempts)),
                 Cell(count(attack.n_failed)),
                 table.estimate(attack.detection_rate),
-                Cell(DASH if fit is None else f"{number(fit)}{NBSP}s"),
-                Cell(DASH if rate is None else number(rate)),
             ]
         )
     return table
@@ -133,22 +157,6 @@ def rank_table(results: Results) -> Table:
                 table.estimate(judge.similarity, "number"),
             ]
             table.rows.append(row)
-    return table
-
-
-def image_table(results: Results) -> Table:
-    """Likeness of the pictures, and landmark errors."""
-    names = list(dict.fromkeys(name for attack in results.attacks for name in attack.image))
-    order = {name: place for place, name in enumerate(_IMAGE_NAMES)}
-    names.sort(key=lambda name: order.get(name, len(order)))
-    columns = ["Attack", *(_IMAGE_NAMES.get(name, name) for name in names)]
-    columns += ["Landmark MSE, predicted (px²)", "Landmark MSE, found again (px²)"]
-    table = Table("Likeness of the reconstructions to the photographs", columns)
-    for attack in results.attacks:
-        values = [attack.image.get(name) for name in names]
-        values += [attack.landmarks.mse_predicted, attack.landmarks.mse_redetected]
-        cells = [table.estimate(value, "number") for value in values]
-        table.rows.append([Cell(attack.attack), *cells])
     return table
 
 

@@ -7,7 +7,7 @@ with a footnote that says why; it never takes the shape of a number.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from reports.results import Estimate, Measured, Threshold, fmr_value
@@ -16,6 +16,7 @@ NBSP = "\u00a0"
 MINUS = "\u2212"
 DASH = "\u2013"
 _TO = f"{NBSP}{DASH}{NBSP}"
+_PLAIN = "no interval"
 Kind = Literal["rate", "margin", "number"]
 
 
@@ -29,16 +30,18 @@ class Cell:
     tone: Literal["", "missing", "flag", "strong"] = ""
     note: str = ""  # number of a footnote of the table
     rows: int = 1  # rows that a row's heading spans
+    warning: str = ""  # a line of its own that must not be missed
 
 
 @dataclass
 class Table:
-    """A table of the report; the first cell of a row is its heading."""
+    """A table of the report; the first cell of a row is its heading, the first column is a text."""
 
     caption: str
-    columns: Sequence[str]
+    columns: Sequence[str | Cell]
     rows: list[list[Cell]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    below: list[str] = field(default_factory=list)  # what is said once for whole columns
 
     def note(self, text: str) -> str:
         """The number of the footnote ``text``; the same text is printed once."""
@@ -55,7 +58,7 @@ class Table:
         note = self.note(flag) if flag else ""
         return Cell(
             main(value, kind),
-            detail=interval(value, kind) or "no interval",
+            detail=interval(value, kind) or _PLAIN,
             extra=f"n{NBSP}={NBSP}{count(value.n)}",
             tone=tone,
             note=note,
@@ -66,6 +69,27 @@ class Table:
         if isinstance(value, float):
             return Cell(number(value))
         return self.estimate(value)
+
+
+def gathered(table: Table) -> Table:
+    """The table with an n that a whole column shares said once, in its heading; so is that nothing
+    in the column has an interval. Rows must be as long as the headings."""
+    columns = list(table.columns)
+    rows = [list(row) for row in table.rows]
+    for i, heading in enumerate(columns):
+        cells = [row[i] for row in rows if row[i].extra]
+        if len({cell.extra for cell in cells}) != 1:
+            continue
+        plain = all(cell.detail == _PLAIN for cell in cells)
+        top = heading if isinstance(heading, Cell) else Cell(heading)
+        detail = ", ".join(filter(None, [top.detail, _PLAIN if plain else ""]))
+        # An n needs a line to stand beside.
+        told = (detail, cells[0].extra) if detail else (cells[0].extra, "")
+        columns[i] = replace(top, detail=told[0], extra=told[1])
+        for row in rows:
+            if row[i].extra:
+                row[i] = replace(row[i], detail="" if plain else row[i].detail, extra="")
+    return replace(table, columns=columns, rows=rows)
 
 
 _SMALLEST = 0.001  # per cent

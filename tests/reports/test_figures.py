@@ -86,7 +86,23 @@ def test_histograms_keep_their_area_and_their_thresholds() -> None:
             data = patch.get_data()
             assert np.sum(data.values * np.diff(data.edges)) == pytest.approx(1.0)
         lines = sorted(float(np.asarray(line.get_xdata())[0]) for line in axes.lines)
-        assert lines == [-0.66, -0.6]  # the third threshold was not measured
+        assert lines == [-0.66, -0.6, -0.55]  # the third threshold was not measured
+    legends = [axes.get_legend() for axes in figure.axes]
+    words = [t.get_text() for legend in legends if legend for t in legend.get_texts()]
+    assert words.count("customary, \u22120.55") == 1  # the last line, and said once
+
+
+def test_without_a_customary_threshold_no_line_is_drawn_for_it() -> None:
+    plain = factory.histogram(0.0).model_copy(update={"customary": None})
+    figure = figures.score_histogram(plain, attacks=["linear"], similarity="score")
+    assert [len(axes.lines) for axes in figure.axes] == [2, 2]
+    assert "customary" not in svg_text(figure, "h")
+
+
+def test_a_bar_of_an_attack_that_does_not_work_says_so() -> None:
+    axes = figures.sar_bars(factory.attacks(), judge="dlib", fmr="1e-2").axes[0]
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[:3] == ["linear", "landmark-texture\n(not working)", "control:mean"]
 
 
 def test_circles_have_the_root_of_the_mean_squared_error_as_radius() -> None:

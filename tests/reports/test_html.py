@@ -274,12 +274,32 @@ def test_everybodys_face_is_flagged_with_the_reason(run: Path) -> None:
     assert "Everybody's face" in page.text
 
 
+def test_an_attack_that_does_not_work_is_marked_at_its_row(run: Path) -> None:
+    page = page_of(run)
+    marks = [a for n, a in page.tags if n == "span" and a.get("class") == "w"]
+    assert len(marks) == 3  # a row at each judge
+    assert page.lines.count(factory.NOT_WORKING) == 3
+    assert "black-box pairs · shares the generator's model" in page.lines
+
+
+def test_what_no_attack_has_is_a_line_and_no_column(run: Path) -> None:
+    page = page_of(run)
+    assert "Not measured: FID · KID: weights fid-inception missing: faceleak weights pull " in (
+        page.text
+    )
+    assert "FID" not in page.lines  # neither a heading nor a word of the glossary
+    assert f"Not measured at FMR 0.01 %: {factory.FEW.not_measured}; not part of this run" not in (
+        page.text
+    )
+    assert f"Not measured at FMR 0.01 %: {factory.FEW.not_measured}" in page.lines
+
+
 def test_every_figure_has_words_and_its_numbers(run: Path) -> None:
     page = page_of(run)
     boxes = [a for n, a in page.tags if n == "div" and a.get("class") == "svg"]
     assert len(boxes) == len(page.attributes("svg")) == 3 + 2 + 1 + 1 + 1
     assert all(box["role"] == "img" and len(box["aria-label"]) > 20 for box in boxes)
-    assert len(page.attributes("details")) == len(boxes)
+    assert len(page.attributes("details")) == len(boxes) + 1  # and the words of the measures
     assert all(image["alt"] for image in page.attributes("img"))
 
 
