@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from attacks.base import Reconstruction, Resources
 from attacks.inversion.appearance import Appearance, AppearanceSettings
@@ -79,6 +80,8 @@ def main() -> None:
         "seconds": round(seconds, 1),
         "training": vars(attack.training),
     }
+    for path in folder.iterdir():
+        path.chmod(0o644)
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
     vectors = templates.vectors[leaked]
     start = time.perf_counter()
@@ -99,6 +102,7 @@ def main() -> None:
         minutes=seconds / 60,
         passes=attack.training.passes,
         steps=attack.training.steps,
+        threads=torch.get_num_threads(),
         size=made.crops.shape[-1],
         speed=speed,
         table="\n".join(rows),
