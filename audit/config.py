@@ -251,6 +251,12 @@ class AuditConfig(_Group):
         _different([fmr.label for fmr in self.fmr])
         return self
 
+    @model_validator(mode="after")
+    def _searched_clean(self) -> Self:
+        if self.search is not None and not self.leak.clean:
+            raise ValueError("search works on clean leaked templates; drop search or leak")
+        return self
+
 
 def load_config(
     source: Path | str | Traversable | None = None,

@@ -338,3 +338,8 @@ def test_the_effective_yaml_is_complete_and_plain(tmp_path: Path) -> None:
     assert values["attacks"] == ["linear", {"other": {"rate": 0.5}}]
     assert values["fmr"] == ["1e-2"]
     assert load_config(write(tmp_path, text)) == config
+
+
+def test_a_search_of_degraded_templates_is_refused() -> None:
+    with pytest.raises(ConfigError, match="drop search or leak"):
+        load_config(overrides=["faces.path=/tmp", "search={}", "leak.occlude=eyes"])

@@ -76,7 +76,7 @@ def test_after_a_failure_one_can_try_again(faceleak: Faceleak) -> None:
 def test_an_installation_without_its_model_says_so(
     faceleak: Faceleak, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("audit.synthesis.SHIPPED_MODEL", "gone.safetensors")
+    monkeypatch.setattr("biometrics.faces.shipped.SHIPPED_MODEL", "gone.safetensors")
     with pytest.raises(WeightsError, match=r"lacks gone\.safetensors; install faceleak again"):
         generate_faces(1, 1, seed=1)
     ended = faceleak("faces", "synth", "--subjects", 2, "--out", "p")

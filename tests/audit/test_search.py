@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -143,9 +143,8 @@ def scene(fitted: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     spec = SimpleNamespace(name="pooled", similarity="l2", may_be_unseen_judge=True)
     templates = pooled(None, faces.crops)
     cuts = (Cut("1e-2", -0.6), Cut("1e-3", None, "too few people"))
-    judge = Judge(
-        "pooled", cast(Any, SimpleNamespace(spec=spec)), templates, templates[n:], cuts, None
-    )
+    backbone: Any = SimpleNamespace(spec=spec)
+    judge = Judge("pooled", backbone, templates, templates[n:], templates[n:], cuts, None)
     bench: Any = SimpleNamespace(people=store, models=models, judges=[judge], seed=1)
     with RunFolder(tmp_path / "run") as run:
 
