@@ -23,6 +23,7 @@ from attacks.base import (
     attack_class,
     make_settings,
 )
+from audit.config import AuditConfig
 from audit.likeness import Likeness, Looks, read_looks
 from audit.models import Models
 from audit.people import People, seed_for
@@ -121,6 +122,21 @@ class Attempts:
         self.accelerator, self.training = accelerator, training or TrainingSettings()
         self.seed = seed
         self.likeness = Likeness(run, people, watch, seed=seed_for("bootstrap", seed))
+
+    @classmethod
+    def configured(
+        cls, config: AuditConfig, run: RunFolder, people: People, models: Models, watch: Watch
+    ) -> Attempts:
+        """With the seed, the device and the training data of a configuration."""
+        return cls(
+            run,
+            people,
+            models,
+            watch,
+            seed=config.seed,
+            accelerator=config.device,
+            training=config.training,
+        )
 
     @functools.cached_property
     def _photographs(self) -> TrainingPairs:

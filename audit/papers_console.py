@@ -100,7 +100,9 @@ def _short(value: Estimate) -> str:
 
 def _unseen(row: OurRow) -> str:
     rates = [v for v in row.unseen_type1.values() if isinstance(v, Measured)]
-    return f"{100 * max(v.value for v in rates):.1f} %" if rates else DASH
+    if not rates:
+        return DASH
+    return f"{100 * max(v.value for v in rates):.1f} %\nat FMR {row.unseen_fmr}"
 
 
 def _loss(value: float | None) -> str:

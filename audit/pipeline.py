@@ -55,15 +55,7 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
         _warn_of_few(config, people, watch)
         models = prepare_models(config, people, run, watch)
         run.note(**_origin(config, people, models))
-        tries = Attempts(
-            run,
-            people,
-            models,
-            watch,
-            seed=config.seed,
-            accelerator=config.device,
-            training=config.training,
-        )
+        tries = Attempts.configured(config, run, people, models, watch)
         seed = seed_for("attack", config.seed)
         made = [tries.attempt(name, settings, seed=seed) for name, settings in _attacks(config)]
         searched = _search(config, tries, made, seed)

@@ -122,15 +122,7 @@ def train_attack(config: AuditConfig, name: str, out: Path, watch: Watch) -> Pat
     with RunFolder(work) as run:
         people = gather_people(chosen, run, watch)
         models = prepare_models(chosen, people, run, watch)
-        tries = Attempts(
-            run,
-            people,
-            models,
-            watch,
-            seed=config.seed,
-            accelerator=config.device,
-            training=config.training,
-        )
+        tries = Attempts.configured(config, run, people, models, watch)
         fitted = tries.fit(name, checked, seed=seed_for("attack", config.seed))
         record = {
             "generator": f"faceleak {__version__}",

@@ -121,6 +121,7 @@ class CropDecoder(DecoderAttack):
     """An attack that is one network from the template to the whole crop, under these losses."""
 
     whitebox: ClassVar[bool] = True
+    tuned_for: ClassVar[frozenset[str]] = frozenset({"dlib"})
     draws_with_appearance: ClassVar[bool] = False
 
     settings: CropSettings

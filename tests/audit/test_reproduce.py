@@ -55,6 +55,7 @@ def test_the_rows_stand_in_the_order_of_the_paper(made: Reproduction) -> None:
 def test_unseen_judges_decide_at_the_easiest_rate_that_was_measured(made: Reproduction) -> None:
     for row in made.rows:
         assert row.unseen_type1 == {"mobilefacenet": rate(0.5)}
+        assert row.unseen_fmr == "1e-2", "nothing was measured at 1e-1"
 
 
 def test_what_a_row_took_and_whether_it_only_shows_that_it_works(made: Reproduction) -> None:
