@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -34,19 +36,26 @@ def test_cosine_backbones_are_compared_by_direction(world: World) -> None:
     torch.testing.assert_close(loss(some(world), -made), torch.full((6,), 2.0))
 
 
-def test_a_smaller_picture_is_seen_at_the_size_of_the_crop(world: World) -> None:
-    # What a backbone is shown, point by point: the same places of the face at every size.
-    loss = IdentityLoss(world.backbone)
+@pytest.mark.parametrize("beyond", [1.0, 1.6])
+def test_a_smaller_picture_is_seen_at_the_size_of_the_crop(world: World, beyond: float) -> None:
+    # What a backbone is shown, point by point: the same places of the face at every size, and
+    # black where it looks beyond the crop.
+    backbone = copy.deepcopy(world.backbone)
+    backbone.grid = backbone.grid * beyond
     shown = []
-    loss.backbone.embed_input = lambda inputs: shown.append(inputs) or inputs  # type: ignore
-    try:
-        loss.embed(some(world, 112))
-        loss.embed(some(world))
-    finally:
-        del loss.backbone.embed_input
+
+    def look(inputs: torch.Tensor) -> torch.Tensor:
+        shown.append(inputs)
+        return inputs
+
+    backbone.embed_input = look  # type: ignore[method-assign]
+    loss = IdentityLoss(backbone)
+    loss.embed(some(world, 112))
+    loss.embed(some(world))
     small, whole = shown
     assert small.shape == whole.shape
     assert float((small - whole).abs().max()) < 0.01
+    assert (beyond > 1) == bool((whole[..., 0, 0] == 0).all())
 
 
 def test_its_gradient_moves_a_picture_towards_the_template(world: World) -> None:
