@@ -59,7 +59,7 @@ class AppearanceSettings(AttackSettings):
         weight_decay: of AdamW.
     """
 
-    epochs: int = Field(default=4, ge=1)
+    epochs: int = Field(default=8, ge=1)
     batch_size: int = Field(default=32, ge=2)
     learning_rate: float = Field(default=1e-3, gt=0)
     hidden: int = Field(default=512, ge=8)
