@@ -30,6 +30,9 @@ from reports.results import (
 
 RECORD = "paper.yaml"
 REPRODUCTION = "reproduction.json"
+HELD_OUT = "held-out subjects"
+"""So ends the name of every curve of pairs that were not trained on."""
+
 SMOKE_PASSES = 3
 """With fewer passes over the data than this, a run only shows that everything works."""
 
@@ -277,7 +280,7 @@ def _size(made: Iterable[Results], full: bool) -> list[str]:
 def _row(row: PaperRow, paper: Paper, results: Results) -> OurRow:
     found = next(a for a in results.attacks if a.attack == row.attack)
     training = found.training
-    losses = next(iter(results.curves.get(row.attack, {}).values()), [])
+    losses = _training_loss(results.curves.get(row.attack, {}))
     passes = 0 if training is None else training.passes
     unseen = {name: judge for name, judge in found.judges.items() if judge.unseen}
     fmr = _easiest_fmr(unseen.values())
@@ -299,6 +302,13 @@ def _row(row: PaperRow, paper: Paper, results: Results) -> OurRow:
         smoke=training is not None and passes < SMOKE_PASSES,
         verdict=found.note,
     )
+
+
+def _training_loss(curves: Mapping[str, list[float]]) -> list[float]:
+    """The loss on what was trained on. Of several decoders it is the picture's, which comes after
+    the landmarks', and of a game the pixels', which come after those of the players."""
+    trained = [name for name in sorted(curves) if HELD_OUT not in name]
+    return curves[trained[-1]] if trained else []
 
 
 def _measure(found: AttackResult, key: str) -> Estimate:

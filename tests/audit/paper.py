@@ -114,7 +114,13 @@ def paper_runs(paper_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ran:
             provenance=Provenance(faceleak="0", python="3", device="cpu", seed=7),
             faces=FacesSummary(attacker=pictures),
             attacks=[result(config, attack.name) for attack in config.attacks],
-            curves={"linear:full": {"a": [0.9, 0.5, 0.25], "b": [7, 8]}},
+            curves={
+                "linear:full": {
+                    "landmarks": [7, 8],
+                    "pixels": [0.9, 0.5, 0.25],
+                    "pixels, held-out subjects": [1.0, 1.5],
+                }
+            },
         )
         save_results(results, out / "results.json")
         return out / "results.json"
