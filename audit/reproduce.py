@@ -87,6 +87,7 @@ class OurRow(_Part):
         unseen_fmr: which FMR that is; empty without an unseen judge.
         passes, steps, pictures: of the training; 0 where nothing is trained step by step.
         parameters: trained ones.
+        memory: bytes that one step of the training holds, where they were counted.
         seconds: of the fit.
         first_loss, last_loss: of the training.
         smoke: fewer than three passes.
@@ -104,6 +105,7 @@ class OurRow(_Part):
     steps: int
     pictures: int
     parameters: int
+    memory: int | None = None
     seconds: float | None
     first_loss: float | None
     last_loss: float | None
@@ -296,6 +298,7 @@ def _row(row: PaperRow, paper: Paper, results: Results) -> OurRow:
         steps=0 if training is None else training.steps,
         pictures=0 if training is None else training.pairs,
         parameters=0 if training is None else training.parameters,
+        memory=None if training is None else training.memory,
         seconds=found.seconds.fit,
         first_loss=losses[0] if losses else None,
         last_loss=losses[-1] if losses else None,

@@ -90,7 +90,7 @@ def result(config: AuditConfig, name: str) -> AttackResult:
         seconds=Seconds(fit=3723.4),
         training=None
         if name == "linear:without"
-        else Training(passes=2, pairs=1234, steps=77, parameters=5_000_000),
+        else Training(passes=2, pairs=1234, steps=77, parameters=5_000_000, memory=3 << 20),
         note="not working: so it is" if name == "linear:without" else "",
     )
 

@@ -49,6 +49,16 @@ def test_the_table_fits_100_columns_and_loses_nothing(made: Reproduction) -> Non
     assert "- Data: theirs is larger." in lines
 
 
+def test_memory_has_a_column_where_it_was_counted(made: Reproduction) -> None:
+    took = next(line for line in text_of(made) if "3 MiB" in line)
+    assert took.split()[-6:] == ["77", "3", "MiB", "3,723", "0.9", "0.25"]
+    rows = [row.model_copy(update={"memory": None}) for row in made.rows]
+    plain = text_of(made.model_copy(update={"rows": rows}))
+    assert not any("MiB" in line or "a step" in line for line in plain)
+    heading = next(line for line in plain if line.startswith("what it took"))
+    assert heading.split()[-5:] == ["steps", "seconds", "loss", "first", "last"]
+
+
 def test_what_differs_is_indented_where_it_is_long(made: Reproduction) -> None:
     long = made.model_copy(update={"differences": ["word " * 30]})
     first, second = text_of(long)[-2:]
