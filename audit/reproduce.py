@@ -182,7 +182,7 @@ def reproduce(
         if row.attack not in [attack.name for attack in configs[row.config].attacks]:
             raise ConfigError(f"{row.config} of paper '{name}' runs no attack '{row.attack}'")
     made: dict[tuple[str, str], Results] = {}
-    groups = _groups(configs, chosen)
+    groups = _groups(configs, chosen, paper.title)
     places = _places([merged for merged, _ in groups])
     for (merged, files_in), place in zip(groups, places, strict=True):
         found = load_results(run_audit(merged, out / place, watch).parent)
@@ -228,9 +228,10 @@ def _folder() -> Traversable:
 
 
 def _groups(
-    configs: Mapping[str, AuditConfig], rows: Iterable[PaperRow]
+    configs: Mapping[str, AuditConfig], rows: Iterable[PaperRow], title: str
 ) -> list[tuple[AuditConfig, list[str]]]:
-    """Configurations that only differ in title and attacks, merged, with their files' names."""
+    """Configurations that only differ in title and attacks, merged under the paper's title, with
+    their files' names."""
     wanted = {(row.config, row.attack) for row in rows}
     groups: dict[str, tuple[AuditConfig, list[str], dict[str, AttackChoice]]] = {}
     for file, config in configs.items():
@@ -243,9 +244,17 @@ def _groups(
             if attacks.setdefault(attack.name, attack) != attack:
                 raise ConfigError(f"{file}: '{attack.name}' has other settings in another file")
     return [
-        (merged.model_copy(update={"attacks": tuple(attacks.values())}), names)
+        (
+            merged.model_copy(update={"attacks": tuple(attacks.values()), **_title(names, title)}),
+            names,
+        )
         for merged, names, attacks in groups.values()
     ]
+
+
+def _title(names: Sequence[str], title: str) -> dict[str, str]:
+    """One configuration keeps its own."""
+    return {"title": title} if len(names) > 1 else {}
 
 
 def _places(configs: Sequence[AuditConfig]) -> list[str]:
