@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from biometrics.backbones.base import Backbone, load_backbone
 from biometrics.backbones.embed import embed, to_tensor
 from biometrics.backbones.facenet import FaceNet
 from biometrics.errors import WeightsError
+from biometrics.weights import pull
 from tests.biometrics.backbones.published import State, empty
+from tests.seeded_weights import WeightsFolder, weights_folder  # noqa: F401
 
 NAME = "facenet-vggface2"
 
@@ -146,6 +149,23 @@ def test_each_release_has_its_own_file_and_the_pooled_layer_shares_it(
     spec = load_backbone("facenet-casia-pooled").spec
     assert spec.origin == "a file of the user's own, facenet-casia.pt"
     assert spec.licence == "not known"
+
+
+def test_a_pulled_file_keeps_its_makers_terms_once_its_hash_is_accepted(
+    weights_folder: WeightsFolder,  # noqa: F811
+    weights: dict[str, str],
+) -> None:
+    path = weights_folder.path / "20180408-102900-casia-webface.pt"
+    path.parent.mkdir()
+    path.symlink_to(weights["facenet-casia"])
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(WeightsError, match=f"--accept-hash {digest}$"):
+        load_backbone("facenet-casia")
+    pull("facenet-casia", accept_hash=digest)
+    spec = load_backbone("facenet-casia").spec
+    assert (spec.sha256, spec.name) == (digest, "facenet-casia")
+    assert "MIT" in spec.licence
+    assert spec.origin.endswith("20180408-102900-casia-webface.pt")
 
 
 @pytest.mark.parametrize("counters", [True, False])
