@@ -50,7 +50,10 @@ def _line(name: str, factory: BackboneFactory, weights: Mapping[str, str]) -> Ba
 
 
 def _record(factory: BackboneFactory) -> BackboneSpec | None:
-    """The ``SPEC`` of the factory's module: what is known of a backbone without its weights."""
+    """What is known of a backbone without its weights: the factory's ``spec``, or the ``SPEC`` of
+    its module."""
+    if isinstance(own := getattr(factory, "spec", None), BackboneSpec):
+        return own
     module = sys.modules[getattr(factory, "__module__", type(factory).__module__)]
     spec = getattr(module, "SPEC", None)
     return spec if isinstance(spec, BackboneSpec) else None

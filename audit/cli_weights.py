@@ -23,6 +23,10 @@ def weights_list(json: Json = False) -> None:
 def weights_pull(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Which files.")],
     url: Annotated[str | None, typer.Option(help="Fetch from here; one NAME only.")] = None,
+    accept_hash: Annotated[
+        str | None,
+        typer.Option(metavar="SHA256", help="Take this for right where none is known; one NAME."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Fetch weight files; the only command that uses the network."""
@@ -31,7 +35,10 @@ def weights_pull(
 
     if url is not None and len(names) > 1:
         raise typer.BadParameter("--url goes with one NAME")
-    paths = [str(path) for path in pull_weights(names, Watch.on_stderr(), url=url)]
+    if accept_hash is not None and len(names) > 1:
+        raise typer.BadParameter("--accept-hash goes with one NAME")
+    pulled = pull_weights(names, Watch.on_stderr(), url=url, accept_hash=accept_hash)
+    paths = [str(path) for path in pulled]
     if json:
         echo_json(paths)
     else:

@@ -54,7 +54,8 @@ def show_backbones(lines: Sequence[BackboneLine], console: Console) -> None:
     """One row a backbone, and below what the others lack."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("backbone", "D", "compare by", "state", "licence of the weights"):
-        table.add_column(heading, justify="right" if heading == "D" else "left")
+        whole = not heading.startswith("licence")  # which is the one that can go on below
+        table.add_column(heading, justify="right" if heading == "D" else "left", no_wrap=whole)
     for line in lines:
         table.add_row(
             line["name"],

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class WeightsLine(TypedDict):
     """One file as ``--json`` gives it.
 
-    ``published_digits`` is the part of the hash that its publisher states. ``state`` of a list says
-    only whether the file is there; that of a verification says whether its content is right.
+    ``published_digits`` is the part of the hash that its publisher states; ``sha256`` is empty
+    where none is known. ``state`` of a list says only whether the file is there; that of a
+    verification says whether its content is right.
     """
 
     name: str
@@ -56,8 +57,20 @@ def all_sound(lines: Sequence[WeightsLine]) -> bool:
     return all(line["state"] == "ready" for line in lines)
 
 
-def pull_weights(names: Sequence[str], watch: Watch, *, url: str | None = None) -> list[Path]:
+def pull_weights(
+    names: Sequence[str],
+    watch: Watch,
+    *,
+    url: str | None = None,
+    accept_hash: str | None = None,
+) -> list[Path]:
     """Fetch those files; the only command that touches the network.
+
+    Args:
+        names: which ones.
+        watch: shows progress.
+        url: from where, in place of their publisher.
+        accept_hash: the sha256 to take for right, for a file of which no hash is known.
 
     Raises:
         UnknownNameError: before anything is fetched, for a name that is not known.
@@ -67,7 +80,8 @@ def pull_weights(names: Sequence[str], watch: Watch, *, url: str | None = None) 
     paths = []
     for record in records:
         with watch.task(f"pull {record.file}", record.size) as advance:
-            paths.append(pull(record.name, url=url, advance=advance))
+            got = pull(record.name, url=url, accept_hash=accept_hash, advance=advance)
+            paths.append(got)
     return paths
 
 

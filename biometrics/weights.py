@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import http.client
 import os
+import re
 import tempfile
 import urllib.request
 from collections.abc import Iterator
@@ -30,7 +31,8 @@ CHUNK = 1 << 20
 TIMEOUT = 60.0
 """Seconds without an answer after which a pull gives up."""
 
-State = Literal["ready", "missing", "damaged"]
+State = Literal["ready", "missing", "damaged", "unverified"]
+"""``unverified``: it is there, but nobody published its hash and the user accepted none."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,10 @@ class KnownWeights:
         name: by which it is asked for.
         file: its name in the folder, that of the publisher.
         url: where its publisher has it.
-        sha256: of its content, in hexadecimal; or only its first digits, at least eight.
-        published: the digits of the hash that the publisher states, here always in the file's name.
-            The rest of ``sha256`` agrees among independent users of the file.
+        sha256: of its content, in hexadecimal; or only its first digits, at least eight; or empty
+            where nobody is known to state it: then the user has to accept one.
+        published: the digits of the hash that the publisher states, here always in the file's name,
+            or empty. The rest of ``sha256`` agrees among independent users of the file.
         size: bytes, or None where unknown.
         licence: of the weights, in words.
         purpose: what needs it.
@@ -63,6 +66,7 @@ class KnownWeights:
         return len(self.sha256) >= 8 and sha256.startswith(self.sha256)
 
 
+_FACENET = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/"
 _IMAGENET = "BSD-3-Clause (torchvision); trained on ImageNet, whose pictures are for research"
 _PYTORCH = "https://download.pytorch.org/models/"
 
@@ -107,6 +111,26 @@ KNOWN: tuple[KnownWeights, ...] = (
         size=95_628_359,
         licence="Apache-2.0 (TensorFlow, pytorch-fid); trained on ImageNet, for research",
         purpose="fid, kid",
+    ),
+    KnownWeights(
+        name="facenet-vggface2",
+        file="20180402-114759-vggface2.pt",
+        url=f"{_FACENET}20180402-114759-vggface2.pt",
+        sha256="281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+        published="",
+        size=111_898_327,
+        licence="MIT (facenet-pytorch); trained on VGGFace2, for research",
+        purpose="backbone",
+    ),
+    KnownWeights(
+        name="facenet-casia",
+        file="20180408-102900-casia-webface.pt",
+        url=f"{_FACENET}20180408-102900-casia-webface.pt",
+        sha256="",
+        published="",
+        size=None,
+        licence="MIT (facenet-pytorch); trained on CASIA-WebFace, for research",
+        purpose="backbone",
     ),
 )
 
@@ -161,25 +185,60 @@ def read_weight(name: str) -> WeightFile:
         WeightsError: where it is missing, unreadable or not the file that it should be.
     """
     found = read_weight_file(find_weight(name))
-    if not known(name).matches(found.sha256):
-        raise WeightsError(_damaged(name, found.sha256))
+    expected = expected_hash(name)
+    if expected is None:
+        raise WeightsError(_unverified(name, str(weight_path(name)), found.sha256))
+    if not found.sha256.startswith(expected):
+        raise WeightsError(_damaged(name, found.sha256, expected))
     return found
+
+
+def expected_hash(name: str) -> str | None:
+    """The hash that the file's content must begin with: that of the record, or the one that the
+    user accepted, or None where there is neither."""
+    if record := known(name).sha256:
+        return record
+    try:
+        words = accepted_path(name).read_text(encoding="ascii").split()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return words[0] if words and re.fullmatch("[0-9a-f]{64}", words[0]) else None
+
+
+def accepted_path(name: str) -> Path:
+    """Where the hash that the user accepted is kept, in the form of ``sha256sum``."""
+    path = weight_path(name)
+    return path.with_name(f"{path.name}.sha256")
 
 
 def verify(name: str) -> State:
     """Hash the file again and compare."""
-    path = weight_path(name)
-    if not path.is_file():
+    if not weight_path(name).is_file():
         return "missing"
+    digest = _hash_of(weight_path(name))
+    if digest is None:
+        return "damaged"
+    expected = expected_hash(name)
+    if expected is None:
+        return "unverified"
+    return "ready" if digest.startswith(expected) else "damaged"
+
+
+def _hash_of(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
-        return "damaged"
-    return "ready" if known(name).matches(digest) else "damaged"
+        return None
 
 
-def pull(name: str, *, url: str | None = None, advance: Advance = silent) -> Path:
+def pull(
+    name: str,
+    *,
+    url: str | None = None,
+    accept_hash: str | None = None,
+    advance: Advance = silent,
+) -> Path:
     """Fetch a file into the folder, unless a sound one is there.
 
     It is written to a temporary name, and renamed only after its hash is found to be right; so the
@@ -188,28 +247,48 @@ def pull(name: str, *, url: str | None = None, advance: Advance = silent) -> Pat
     Args:
         name: which one.
         url: from where, http or https; its publisher's or the mirror's unless given.
+        accept_hash: the sha256 that the user takes for right, where the record has none; it is
+            remembered beside the file. A file that is there already is not fetched again for it.
         advance: told the bytes of every chunk.
 
     Raises:
-        WeightsError: the source cannot be reached, or what it sends is another file.
+        WeightsError: the source cannot be reached, or what it sends is another file, or one that
+            has no hash to compare with (the message says the hash that was seen).
         OutputError: the folder cannot be written.
     """
     record, path = known(name), weight_path(name)
-    if verify(name) == "ready":
+    if accept_hash is not None:
+        accept_hash = accept_hash.lower()
+        if record.sha256 and accept_hash != record.sha256:
+            raise WeightsError(f"the sha256 of weights {name} is known, {record.sha256}; not taken")
+        if not record.sha256 and path.is_file() and _hash_of(path) == accept_hash:
+            _accept(name, accept_hash)
+    if verify(name) == "ready" and accept_hash in (None, expected_hash(name)):
         return path
     source = url or _source(record)
     if urlsplit(source).scheme not in ("http", "https"):
         raise WeightsError(f"weights {name} cannot be pulled from {source}: not an http(s) address")
     with _temporary_beside(path) as temporary:
         digest = _download(record, source, temporary, advance)
-        if not record.matches(digest):
+        expected = accept_hash or expected_hash(name)
+        if expected is None:
+            raise WeightsError(_unverified(name, f"what {source} sent", digest))
+        if not digest.startswith(expected):
             raise WeightsError(
                 f"{source} sent another file than {record.file} (sha256 {digest[:16]}..., expected "
-                f"{record.sha256[:16]}...); nothing was kept"
+                f"{expected[:16]}...); nothing was kept"
             )
+        if not record.sha256:
+            _accept(name, digest)
         with _as_output_error(path):
             os.replace(temporary, path)
     return path
+
+
+def _accept(name: str, sha256: str) -> None:
+    path = accepted_path(name)
+    with _as_output_error(path):
+        path.write_text(f"{sha256}  {weight_path(name).name}\n", encoding="ascii")
 
 
 def _source(record: KnownWeights) -> str:
@@ -264,8 +343,16 @@ def _as_output_error(path: Path) -> Iterator[None]:
         raise OutputError(f"cannot write to {path.parent}: {error.strerror or error}") from error
 
 
-def _damaged(name: str, sha256: str) -> str:
+def _damaged(name: str, sha256: str, expected: str) -> str:
     return (
         f"{weight_path(name)} is damaged or another file (sha256 {sha256[:16]}..., expected "
-        f"{known(name).sha256[:16]}...): faceleak weights pull {name}"
+        f"{expected[:16]}...): faceleak weights pull {name}"
+    )
+
+
+def _unverified(name: str, what: str, sha256: str) -> str:
+    return (
+        f"weights {name}: nobody is known to state the hash of {known(name).file}; {what} has "
+        f"sha256 {sha256} and is not used. Compare it with a source that you trust, then: "
+        f"faceleak weights pull {name} --accept-hash {sha256}"
     )

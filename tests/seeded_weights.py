@@ -83,6 +83,14 @@ class WeightsFolder:
         )
         self._monkeypatch.setattr(weights, "KNOWN", records)
 
+    def unpin(self, name: str) -> None:
+        """Let the registry know no hash of this file."""
+        records = tuple(
+            dataclasses.replace(r, sha256="", published="", size=None) if r.name == name else r
+            for r in weights.KNOWN
+        )
+        self._monkeypatch.setattr(weights, "KNOWN", records)
+
 
 @pytest.fixture
 def weights_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WeightsFolder:

@@ -46,6 +46,8 @@ class BackboneSpec:
         differentiable: whether gradients reach the crop.
         may_be_unseen_judge: False for controls whose acceptance says nothing (eigenfaces, lbp).
         customary_threshold: the similarity at which its users accept, or None.
+        ignored_keys: tensors that the weight file may hold and the network does not use: the
+            classifiers under which it was trained.
     """
 
     name: str
@@ -59,6 +61,7 @@ class BackboneSpec:
     differentiable: bool
     may_be_unseen_judge: bool
     customary_threshold: float | None
+    ignored_keys: tuple[str, ...] = ()
 
     def of_user_file(self, path: Path, sha256: str) -> BackboneSpec:
         """This record for a weight file of the user's own: same network, other origin and terms.

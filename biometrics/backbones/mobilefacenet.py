@@ -9,19 +9,16 @@ convolutions.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from biometrics.backbones.base import Backbone, BackboneSpec, crop_to_points, register_backbone
+from biometrics.backbones.state import fold_batch_norm, read_state, state_problem
 from biometrics.backbones.weight_file import read_weight_file
 from biometrics.errors import WeightsError
 
@@ -153,17 +150,6 @@ def bottlenecks(channels: int) -> list[Bottleneck]:
     return blocks
 
 
-def fold_batch_norm(module: nn.Module) -> None:
-    """Fold every batch normalisation into the convolution in front of it, in place (eval mode)."""
-    for (_, first), (name, second) in pairwise(list(module.named_children())):
-        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-            fused = fuse_conv_bn_eval(first, second)
-            first.weight, first.bias = fused.weight, fused.bias
-            setattr(module, name, nn.Identity())
-    for child in module.children():
-        fold_batch_norm(child)
-
-
 def load_mobilefacenet(path: Path) -> MobileFaceNet:
     """The network with the weights of a checkpoint ``{"net_state_dict": {...}}``.
 
@@ -173,7 +159,7 @@ def load_mobilefacenet(path: Path) -> MobileFaceNet:
         WeightsError: one line with the path, where the file is not usable.
     """
     data, digest = read_weight_file(path)
-    state = read_state(data, path)
+    state = read_state(data, path, under=STATE_KEY)
     network = MobileFaceNet(SPEC if digest == SHA256 else SPEC.of_user_file(path, digest))
     if problem := state_problem(network.state_dict(), state):
         raise WeightsError(f"{path} does not fit MobileFaceNet: {problem}")
@@ -181,51 +167,6 @@ def load_mobilefacenet(path: Path) -> MobileFaceNet:
     network.eval()
     fold_batch_norm(network)
     return network
-
-
-def read_state(data: bytes, path: Path) -> Mapping[str, Tensor]:
-    """The tensors under ``net_state_dict`` of a checkpoint; ``path`` is for messages.
-
-    Raises:
-        WeightsError: where this is no checkpoint, or it holds anything but tensors.
-    """
-    try:
-        checkpoint: Any = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # hostile bytes make the restricted unpickler raise anything
-        raise WeightsError(
-            f"{path} is no PyTorch checkpoint of plain tensors ({type(error).__name__}); "
-            f"expected {{'{STATE_KEY}': tensors}}"
-        ) from error
-    state = checkpoint.get(STATE_KEY) if isinstance(checkpoint, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path} has no tensors under '{STATE_KEY}'")
-    return state
-
-
-def state_problem(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> str:
-    """What is missing, superfluous, of another shape or not finite; empty where all fits."""
-    shared = sorted(set(expected) & set(got))
-    faults = {
-        "missing": sorted(set(expected) - set(got)),
-        "unknown": sorted(map(str, set(got) - set(expected))),
-        "wrong shape": [
-            f"{key} {list(got[key].shape)} for {list(expected[key].shape)}"
-            for key in shared
-            if got[key].shape != expected[key].shape
-        ],
-        "not plain finite numbers": [key for key in shared if not _is_plain(got[key])],
-    }
-    return "; ".join(f"{fault}: {_short(keys)}" for fault, keys in faults.items() if keys)
-
-
-def _is_plain(values: Tensor) -> bool:
-    plain = values.layout == torch.strided and not (values.is_complex() or values.is_quantized)
-    return plain and bool(torch.isfinite(values).all())
-
-
-def _short(keys: list[str], limit: int = 3) -> str:
-    more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
-    return ", ".join(keys[:limit]) + more
 
 
 @register_backbone(NAME)

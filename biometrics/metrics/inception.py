@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from biometrics.backbones.mobilefacenet import fold_batch_norm
+from biometrics.backbones.state import fold_batch_norm
 from biometrics.faces.resize import from_pixels
 from biometrics.metrics.state import load_known
 from biometrics.progress import Advance, silent

@@ -67,6 +67,7 @@ def test_every_command_has_help(faceleak: Faceleak, command: list[str]) -> None:
         ["faces", "averages", "in", "-o", "x", "--minimum", "0"],
         ["weights", "pull"],
         ["weights", "pull", "alexnet", "vgg16", "--url", "http://127.0.0.1"],
+        ["weights", "pull", "alexnet", "vgg16", "--accept-hash", "00"],
     ],
     ids=" ".join,
 )
@@ -178,7 +179,12 @@ def test_pull_prints_where_files_lie(faceleak: Faceleak, monkeypatch: pytest.Mon
     assert faceleak("weights", "pull", "alexnet", "vgg16").out == "a/alexnet.pth\na/vgg16.pth\n"
     ended = faceleak("weights", "pull", "alexnet", "--url", "file:x", "--json")
     assert json.loads(ended.out) == ["a/alexnet.pth", "a/vgg16.pth"]
-    assert calls == [(["alexnet", "vgg16"], None), (["alexnet"], "file:x")]
+    faceleak("weights", "pull", "facenet-casia", "--accept-hash", "ab")
+    assert calls == [
+        (["alexnet", "vgg16"], None, None),
+        (["alexnet"], "file:x", None),
+        (["facenet-casia"], None, "ab"),
+    ]
 
 
 @pytest.mark.parametrize(

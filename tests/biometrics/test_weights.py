@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import re
 import socket
@@ -144,6 +145,76 @@ def test_a_prefix_of_the_hash_is_enough_where_no_more_is_published() -> None:
     assert not weights.KnownWeights(**{**vars(record), "sha256": ""}).matches(record.sha256)
 
 
+@pytest.fixture
+def unpinned(folder: WeightsFolder) -> WeightsFolder:
+    """As ``folder``, but nobody states the hash of the file."""
+    folder.unpin(NAME)
+    return folder
+
+
+def test_a_file_without_a_known_hash_is_not_kept_and_its_hash_is_said(
+    unpinned: WeightsFolder, server: str
+) -> None:
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    with pytest.raises(WeightsError) as raised:
+        pull(NAME, url=f"{server}/{FILE}")
+    message = str(raised.value)
+    assert f"sha256 {digest} and is not used" in message
+    assert message.endswith(f"faceleak weights pull {NAME} --accept-hash {digest}")
+    assert "\n" not in message
+    assert left(unpinned) == []
+
+
+def test_an_accepted_hash_is_remembered_beside_the_file(
+    unpinned: WeightsFolder, server: str, handler: type[_Handler]
+) -> None:
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    with pytest.raises(WeightsError, match=r"another file than .*expected 0000000000000000\.\.\."):
+        pull(NAME, url=f"{server}/{FILE}", accept_hash="0" * 64)
+    assert left(unpinned) == []
+    path = pull(NAME, url=f"{server}/{FILE}", accept_hash=digest.upper())
+    assert left(unpinned) == [FILE, f"{FILE}.sha256"]
+    assert (unpinned.path / f"{FILE}.sha256").read_text() == f"{digest}  {FILE}\n"
+    assert verify(NAME) == "ready"
+    assert read_weight(NAME).data == CONTENT
+    path.write_bytes(b"other")
+    assert verify(NAME) == "damaged"
+    with pytest.raises(WeightsError, match=f"damaged or another file .*{digest[:16]}"):
+        read_weight(NAME)
+    pull(NAME, url=f"{server}/{FILE}")  # the remembered hash is enough from now on
+    assert verify(NAME) == "ready"
+    handler.content = b"changed"
+    with pytest.raises(WeightsError, match="another file than"):
+        pull(NAME, url=f"{server}/{FILE}", accept_hash="0" * 64)
+    assert verify(NAME) == "ready"
+    path.unlink()
+    with pytest.raises(WeightsError, match="another file than"):
+        pull(NAME, url=f"{server}/{FILE}")
+
+
+def test_a_file_put_there_by_hand_can_be_accepted_without_the_network(
+    unpinned: WeightsFolder,
+) -> None:
+    unpinned.path.mkdir()
+    (unpinned.path / FILE).write_bytes(CONTENT)
+    assert verify(NAME) == "unverified"
+    with pytest.raises(WeightsError, match=r"is not used.*--accept-hash"):
+        read_weight(NAME)
+    pull(NAME, url="http://127.0.0.1:9/x", accept_hash=hashlib.sha256(CONTENT).hexdigest())
+    assert verify(NAME) == "ready"
+    for broken in ("", "no hash", "ff", "é"):
+        (unpinned.path / f"{FILE}.sha256").write_text(broken, encoding="utf-8")
+        assert verify(NAME) == "unverified"
+
+
+def test_a_known_hash_cannot_be_overruled(folder: WeightsFolder, server: str) -> None:
+    with pytest.raises(WeightsError, match=r"the sha256 of weights squeezenet1_1 is known"):
+        pull(NAME, url=f"{server}/{FILE}", accept_hash="0" * 64)
+    assert left(folder) == []
+    pull(NAME, url=f"{server}/{FILE}", accept_hash=hashlib.sha256(CONTENT).hexdigest())
+    assert left(folder) == [FILE]
+
+
 def test_only_pull_touches_the_network(
     folder: WeightsFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,11 +236,12 @@ def test_only_pull_touches_the_network(
 
 
 def test_records_are_complete() -> None:
-    assert len({r.name for r in weights.KNOWN}) == len({r.file for r in weights.KNOWN}) == 4
+    assert len({r.name for r in weights.KNOWN}) == len({r.file for r in weights.KNOWN}) == 6
+    assert [r.name for r in weights.KNOWN if not r.sha256] == ["facenet-casia"]
     for record in weights.KNOWN:
-        assert re.fullmatch(r"[0-9a-f]{64}", record.sha256)
+        assert re.fullmatch(r"[0-9a-f]{64}|", record.sha256)
         assert record.sha256.startswith(record.published)
-        assert f"-{record.published}." in record.file
+        assert not record.published or f"-{record.published}." in record.file
         assert record.url == record.url.rpartition("/")[0] + "/" + record.file
         assert record.url.startswith("https://")
         assert record.licence

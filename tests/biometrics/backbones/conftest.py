@@ -9,14 +9,18 @@ from numpy.typing import NDArray
 
 from biometrics.backbones.base import BACKBONES, Fittable
 from biometrics.backbones.mobilefacenet import MobileFaceNet
+from biometrics.backbones.state import environment_name
 from tests.biometrics.backbones.pictures import smooth_pictures
+from tests.biometrics.backbones.published import published_files
 from tests.one_thread import one_thread  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
 def no_weights_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint in the environment must not change what a test sees."""
-    monkeypatch.delenv("FACELEAK_MOBILEFACENET", raising=False)
+    """A checkpoint in the environment or among the pulled ones must not change what a test sees."""
+    for name in BACKBONES.names():
+        monkeypatch.delenv(environment_name(name), raising=False)
+    monkeypatch.setenv("FACELEAK_WEIGHTS_DIR", "/nowhere")
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +54,7 @@ def weights(
     folder: Path = tmp_path_factory.mktemp("weights")
     checkpoint = folder / "mobilefacenet.ckpt"
     torch.save({"epoch": 0, "net_state_dict": random_state}, checkpoint)
-    paths = {"mobilefacenet": str(checkpoint)}
+    paths = {"mobilefacenet": str(checkpoint), **published_files(folder, crops)}
     for name in BACKBONES.names():
         factory = BACKBONES.get(name)
         if isinstance(factory, Fittable):
