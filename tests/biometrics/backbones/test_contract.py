@@ -12,6 +12,7 @@ from biometrics.backbones.base import BACKBONES, Backbone, load_backbone
 from biometrics.backbones.embed import embed, to_tensor
 from biometrics.errors import ConfigError, UnknownNameError, WeightsError
 from biometrics.faces.geometry import CANONICAL_POINTS, apply_affine
+from tests.biometrics.backbones.conftest import OWN
 from tests.biometrics.backbones.pictures import pattern
 
 SHIPPED = {"dlib", "eigenfaces", "mobilefacenet"}
@@ -25,7 +26,7 @@ GOLDEN = {
 }
 
 
-@pytest.fixture(params=BACKBONES.names())
+@pytest.fixture(params=[*BACKBONES.names(), OWN])
 def backbone(request: pytest.FixtureRequest, weights: dict[str, str]) -> Backbone:
     try:
         return load_backbone(request.param, weights)
@@ -174,8 +175,9 @@ def test_inner_stages_run_from_shallow_to_deep(
 def test_inner_stages_lie_on_the_way_to_the_template(
     backbone: Backbone, crops: NDArray[np.uint8]
 ) -> None:
-    """Every stage is, value for value, what some module gives while templates are made."""
-    inputs = to_tensor(crops[:2])
+    """Every stage is, value for value, what some module gives while templates are made; a gradient
+    is asked for, as the losses that look at the stages do."""
+    inputs = to_tensor(crops[:2]).requires_grad_(backbone.spec.differentiable)
     seen: list[Tensor] = []
     hooks = [
         module.register_forward_hook(lambda _m, _i, out: seen.append(out.clone()))
@@ -183,14 +185,12 @@ def test_inner_stages_lie_on_the_way_to_the_template(
         if module is not backbone
     ]
     try:
-        with torch.inference_mode():
-            template = backbone(inputs)
+        template = backbone(inputs)
     finally:
         for hook in hooks:
             hook.remove()
-    with torch.inference_mode():
-        stages = stages_of(backbone, inputs)
-        assert torch.equal(backbone(inputs), template)
+    stages = stages_of(backbone, inputs)
+    assert torch.equal(backbone(inputs), template)
     places = []
     for stage in stages:
         same = [i for i, out in enumerate(seen) if out.shape == stage.shape]
