@@ -124,12 +124,10 @@ def test_an_audit_of_ones_own_onnx_file(tmp_path: Path) -> None:
         assert str(tmp_path) not in text
     for path in run.rglob("*"):
         assert not set(path.name) & set(': "\\'), path
-    again = tiny.faceleak(tmp_path, "audit", str(config), "--out", str(run))
-    assert again.returncode == 0, again.stderr
     before = json.loads((run / "manifest.json").read_text())["stages"]
     write_record(model, mean=0.4)  # another normalisation: other templates, nothing old is reused
-    third = tiny.faceleak(tmp_path, "audit", str(config), "--out", str(run))
-    assert third.returncode == 0, third.stderr
+    again = tiny.faceleak(tmp_path, "audit", str(config), "--out", str(run))
+    assert again.returncode == 0, again.stderr
     after = json.loads((run / "manifest.json").read_text())["stages"]
     key = f"templates/{file_name(name)}"
     assert before[key]["key"] != after[key]["key"]
