@@ -201,7 +201,7 @@ def test_an_audit_of_a_strangers_backbone(
     assert results.backbones["stranger"].dim == 12
     assert results.backbones["stranger"].licence == "theirs"
     (linear,) = [row for row in results.attacks if row.attack == "linear"]
-    assert linear.judges["dlib"].unseen
+    assert set(linear.judges) == {"dlib", "stranger"}
     assert not linear.judges["stranger"].unseen
 
 
