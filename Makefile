@@ -15,7 +15,7 @@ TORCH_INDEX ?=
 DEMO_OUT ?= runs/demo
 
 BIN := $(VENV)/bin
-REQUIREMENTS := pyproject.toml requirements/constraints.txt
+REQUIREMENTS := pyproject.toml requirements/constraints.txt requirements/no-deps.txt
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c requirements/constraints.txt
 
@@ -51,6 +51,7 @@ clean:
 $(VENV)/.installed: $(REQUIREMENTS) | $(BIN)/python
 	@echo "Installing faceleak into $(VENV) (about 1 GB; some minutes the first time) ..."
 	$(INSTALL) -e .
+	$(INSTALL) --no-deps -r requirements/no-deps.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

@@ -27,7 +27,7 @@ from audit.config import AuditConfig
 from audit.likeness import Likeness, Looks, read_looks
 from audit.models import Models
 from audit.people import People, seed_for
-from audit.run_folder import RunFolder, Stage, stage_key
+from audit.run_folder import RunFolder, Stage, file_name, stage_key
 from audit.training_data import TrainingPairs, training_pairs
 from audit.training_settings import TrainingSettings
 from audit.watch import Watch
@@ -155,7 +155,7 @@ class Attempts:
     def attempt(self, name: str, settings: Mapping[str, Any], *, seed: int) -> Attempted:
         """Everything that is known of one attack, from finished stages where they exist."""
         checked, kind = make_settings(name, settings), attack_class(name)
-        place = name.replace(":", "-")
+        place = file_name(name)
         if kind.control:
             inputs = self._inputs(name, checked, seed)
             fitted = functools.partial(self._fitted, name, checked, seed)
@@ -170,7 +170,7 @@ class Attempts:
         )
         judged = {
             judge: self.run.stage(
-                f"scores/{place}/{judge}",
+                f"scores/{place}/{file_name(judge)}",
                 {"reconstructions": made.key, "judge": self.models.backbone_keys[judge]},
                 functools.partial(self._judge, name, judge, made),
             )
@@ -185,7 +185,7 @@ class Attempts:
 
     def _trained(self, name: str, settings: AttackSettings, seed: int) -> Stage:
         return self.run.stage(
-            f"attacks/{name.replace(':', '-')}",
+            f"attacks/{file_name(name)}",
             self._inputs(name, settings, seed),
             lambda out: self._fit(self._fitted(name, settings, seed).attack, out),
         )

@@ -235,11 +235,16 @@ def reproduce(
 
 
 @app.command()
-def backbones(json: Json = False) -> None:
-    """List the recognition models and which of them are ready."""
-    from audit.backbone_list import list_backbones
+def backbones(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Look at this one, such as onnx:FILE.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the recognition models and which of them are ready, or look at one."""
+    from audit.backbone_list import list_backbones, look_at
 
-    lines = list_backbones({})
+    lines = list_backbones({}) if name is None else [look_at(name, {})]
     if json:
         echo_json(lines)
         return

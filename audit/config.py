@@ -32,6 +32,7 @@ from audit.config_sources import (
     override_layer,
 )
 from audit.degraded import LeakSettings
+from audit.own_models import name_by_file
 from audit.search_settings import SearchSettings
 from audit.training_settings import TrainingSettings
 from biometrics.errors import ConfigError
@@ -243,6 +244,11 @@ class AuditConfig(_Group):
         Fmr("1e-4", 1e-4),
     )
     output: OutputSettings = OutputSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_file(cls, given: Any) -> Any:
+        return name_by_file(given) if isinstance(given, Mapping) else given
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:

@@ -9,10 +9,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel
 
 from biometrics.errors import ConfigError, did_you_mean
+from biometrics.strict_yaml import YamlError, parse_yaml
 
 ENV_PREFIX = "FACELEAK_CFG__"
 
@@ -24,19 +24,6 @@ class Layer(NamedTuple):
     values: dict[str, Any]
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice instead of quietly taking the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for i, key in enumerate(keys):
-            if key in keys[:i]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"'{key}' is given twice", node.value[i][0].start_mark
-                )
-        return super().construct_mapping(node, deep=deep)
-
-
 def read_yaml(text: str, origin: str) -> Any:
     """Parse YAML.
 
@@ -44,12 +31,9 @@ def read_yaml(text: str, origin: str) -> Any:
         ConfigError: naming the origin and the line of the problem.
     """
     try:
-        return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ConfigError(f"{origin}{line}: not valid YAML: {problem}") from error
+        return parse_yaml(text, origin)
+    except YamlError as error:
+        raise ConfigError(str(error)) from error
 
 
 def bundled_names() -> list[str]:

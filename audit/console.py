@@ -68,6 +68,8 @@ def show_backbones(lines: Sequence[BackboneLine], console: Console) -> None:
     for line in lines:
         if line["missing"] and not line["fitted"]:
             console.print(f"{line['name']}: {line['missing']}", markup=False)
+        if line["note"]:
+            console.print(f"{line['name']}: {line['note']}", markup=False)
 
 
 def rate(estimate: Estimate | None) -> Text:
@@ -81,7 +83,7 @@ def rate(estimate: Estimate | None) -> Text:
 
 def _state(line: BackboneLine) -> str:
     if line["ready"]:
-        return "ready"
+        return "yours to bring" if line["own"] else "ready"
     return "fitted in each audit" if line["fitted"] else "not ready"
 
 

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from audit.run_folder import RunFolder, file_name
 from biometrics.templates import TemplateSet
 
 if TYPE_CHECKING:  # the configuration holds LeakSettings, and these know the configuration
     from audit.people import People
-    from audit.run_folder import RunFolder
     from audit.watch import Watch
     from biometrics.backbones.base import Backbone
 
@@ -102,7 +102,7 @@ def leaked_templates(
             **leak.model_dump(mode="json"),
         }
         build = functools.partial(_embed, leak, backbone, people, watch)
-        stage = run.stage(f"degraded/{name}", inputs, build)
+        stage = run.stage(f"degraded/{file_name(name)}", inputs, build)
         keys[name] = stage.key
         vectors[name] = TemplateSet.load(stage.folder / "templates.parquet").vectors
     return Leaked(vectors, keys)

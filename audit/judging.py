@@ -129,12 +129,12 @@ class Bench:
         )
 
     def _note(self, judge: Judge, pairs: View2Result | NotMeasuredFact | None) -> str:
+        notes = [judge.backbone.note]
         if isinstance(pairs, NotMeasuredFact):
-            return f"View 2: {pairs.reason}"
-        fitted = isinstance(BACKBONES.get(judge.name), Fittable)
-        if fitted and pairs is not None:
-            return "View 2: fitted on the attacker's subjects, some of whom are in the pairs"
-        return ""
+            notes.append(f"View 2: {pairs.reason}")
+        elif pairs is not None and isinstance(BACKBONES.get(judge.name), Fittable):
+            notes.append("View 2: fitted on the attacker's subjects, some of whom are in the pairs")
+        return "; ".join(filter(None, notes))
 
     def _whole_curve(self, judge: Judge, measure: Callable[..., float]) -> Estimate:
         """No interval: it is read off the whole curve; the rates at thresholds carry theirs."""

@@ -23,7 +23,7 @@ from safetensors.numpy import load_file, save_file
 
 from audit.estimates import estimate, mean_estimate
 from audit.people import People
-from audit.run_folder import RunFolder, Stage
+from audit.run_folder import RunFolder, Stage, file_name
 from audit.watch import Watch
 from biometrics.faces.resize import to_canonical
 from biometrics.metrics import frechet, inception
@@ -129,7 +129,7 @@ class Likeness:
             pictures = np.load(made.folder / "crops.npy", mmap_mode="r", allow_pickle=False)
             self._save(self._looks(name, pictures, originals), out)
 
-        return self.run.stage(f"scores/{name.replace(':', '-')}/images", inputs, build)
+        return self.run.stage(f"scores/{file_name(name)}/images", inputs, build)
 
     def _originals(self) -> Stage:
         inputs = {"faces": self.people.key, "weights": known(inception.FILE).sha256}

@@ -10,8 +10,9 @@ from pathlib import Path
 from attacks.base import attack_class, make_settings
 from audit.config import AuditConfig
 from audit.degraded import Leaked, leaked_templates
+from audit.own_models import without_folders
 from audit.people import People, seed_for
-from audit.run_folder import RunFolder, stage_key
+from audit.run_folder import RunFolder, file_name, stage_key
 from audit.watch import Watch
 from biometrics.backbones.base import BACKBONES, Backbone, Fittable, Similarity, load_backbone
 from biometrics.backbones.embed import embed_faces
@@ -21,6 +22,7 @@ from biometrics.faces.appearance_fit import fit_appearance
 from biometrics.faces.images import digest
 from biometrics.faces.shipped import shipped_model_path
 from biometrics.templates import TemplateSet
+from biometrics.weights import weights_folder
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: W
             "faces": people.faces_key,
             "backbone": name,
             "sha256": backbone.spec.sha256,
+            **({"record": backbone.fingerprint} if backbone.fingerprint else {}),
             # A model that was fitted, or a user's own, has no published hash: its file speaks.
             "file": digest(Path(weights[name]).read_bytes()) if name in weights else None,
         }
@@ -85,7 +88,7 @@ def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: W
             keys[name] = stage_key(name, inputs)
             continue
         embed = functools.partial(_embed, backbone, people, watch)
-        stage = run.stage(f"templates/{name}", inputs, embed)
+        stage = run.stage(f"templates/{file_name(name)}", inputs, embed)
         keys[name] = stage.key
         templates[name] = TemplateSet.load(stage.folder / "templates.parquet")
     leaked = leaked_templates(config.leak, ready, templates, keys, people, run, watch)
@@ -126,8 +129,13 @@ def _load_backbones(
             if name in needed:
                 raise
             # Reports travel: they get the name of the file, not the folders of this machine.
-            path = weights.get(name, "")
-            missing[name] = str(error).replace(path, Path(path).name) if path else str(error)
+            folders = [
+                weights_folder(),
+                Path.home(),
+                Path.cwd(),
+                Path(weights.get(name, "")).parent,
+            ]
+            missing[name] = without_folders(str(error), folders)
             watch.note(f"judge {name} is not measured: {error}")
     return ready, missing
 
@@ -150,7 +158,7 @@ def _fit_backbone(
         with watch.task(f"fit {name} on {len(rows):,} attacker faces"):
             factory.fit(people.faces.crops[rows], out / "weights.safetensors")
 
-    stage = run.stage(f"backbones/{name}", {"faces": people.key}, build)
+    stage = run.stage(f"backbones/{file_name(name)}", {"faces": people.key}, build)
     return stage.folder / "weights.safetensors"
 
 

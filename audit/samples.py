@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audit.attempts import Attempted
-from audit.run_folder import RunFolder, remove
+from audit.run_folder import RunFolder, file_name, remove
 from biometrics.errors import InputError, OutputError
 from biometrics.faces.resize import to_canonical
 from reports.pictures import save_reconstruction_png
@@ -51,7 +51,7 @@ def draw_samples(
         crop = assembly.people.faces.crops[assembly.rows[row]]
         Image.fromarray(np.asarray(crop)).save(run.path / original, optimize=True)
         for made in attacks:
-            name = f"{FIGURES}/{number:02d}-{made.name.replace(':', '-')}.png"
+            name = f"{FIGURES}/{number:02d}-{file_name(made.name)}.png"
             picture = to_canonical(np.asarray(made.crops[row : row + 1]))[0]
             save_reconstruction_png(Image.fromarray(picture), run.path / name)
             samples.append(_describe(assembly, made, row, (original, name), salt))

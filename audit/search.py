@@ -23,6 +23,7 @@ from audit.config import AttackChoice
 from audit.estimates import mean_estimate, rate_estimate
 from audit.judging import Bench, Judge
 from audit.people import seed_for
+from audit.run_folder import file_name
 from audit.search_settings import SearchSettings
 from audit.search_trials import Known, Trial, make_trials
 from audit.verdict import judge_of
@@ -123,7 +124,7 @@ class Search:
             "seed": self.seed,
             "judges": {judge: self.models.backbone_keys[judge] for judge in self.models.judges},
         }
-        stage = self.tries.run.stage(f"search/{made.name.replace(':', '-')}", inputs, build)
+        stage = self.tries.run.stage(f"search/{file_name(made.name)}", inputs, build)
         arrays = load_file(stage.folder / FILE)
         ends = np.cumsum([len(trial.vectors) for trial in trials])[:-1]
         parts = {key: np.split(array, ends) for key, array in arrays.items()}

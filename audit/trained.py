@@ -29,7 +29,7 @@ from audit.config import AttackChoice, AuditConfig
 from audit.filling import check_empty, filling
 from audit.models import prepare_models
 from audit.people import gather_people, seed_for
-from audit.run_folder import RunFolder, remove
+from audit.run_folder import RunFolder, file_name, remove
 from audit.sheets import face_grid
 from audit.watch import Watch
 from biometrics.backbones.base import BACKBONES
@@ -188,7 +188,7 @@ def shipped_attack(target: str) -> Path:
         WeightsError: none ships for it.
     """
     BACKBONES.get(target)
-    folder = Path(str(files("attacks").joinpath("pretrained", target)))
+    folder = Path(str(files("attacks").joinpath("pretrained", file_name(target))))
     if not (folder / RECORD).is_file():
         there = ", ".join(sorted(p.parent.name for p in folder.parent.glob(f"*/{RECORD}")))
         raise WeightsError(

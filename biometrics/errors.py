@@ -47,13 +47,17 @@ class WeightsError(UsageError):
 
 
 class UnknownNameError(UsageError):
-    """A name that is not registered; the message lists those that are."""
+    """A name that is not registered; the message lists those that are.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    ``near`` are further names that may have been meant but are not worth listing.
+    """
+
+    def __init__(
+        self, kind: str, name: str, known: Iterable[str], near: Iterable[str] = ()
+    ) -> None:
         names = sorted(known)
-        super().__init__(
-            f"unknown {kind} '{name}'{did_you_mean(name, names)}; known: {', '.join(names)}"
-        )
+        hint = did_you_mean(name, [*names, *near])
+        super().__init__(f"unknown {kind} '{name}'{hint}; known: {', '.join(names)}")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

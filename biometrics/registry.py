@@ -6,9 +6,9 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
-from biometrics.errors import FaceleakError, UnknownNameError
+from biometrics.errors import ConfigError, FaceleakError, UnknownNameError
 
 T = TypeVar("T")
 
@@ -17,8 +17,25 @@ class DuplicateNameError(FaceleakError):
     """Two plug-ins claim one name."""
 
 
+class Family(NamedTuple, Generic[T]):
+    """Plug-ins made on demand from what stands behind a prefix, such as a file's name.
+
+    Attributes:
+        make: the plug-in for what stands behind ``prefix:``; it looks at no file yet.
+        rest: what belongs there, in a word, such as ``FILE``.
+        packages: importable names that it does not work without.
+    """
+
+    make: Callable[[str], T]
+    rest: str
+    packages: tuple[str, ...] = ()
+
+
 class Registry(Generic[T]):
     """Named plug-ins of one kind.
+
+    A name is looked up among the registered ones first; a name ``prefix:rest`` that is not there
+    goes to the family of that prefix.
 
     Nothing is imported until the first look-up: then every module of the ``builtin`` package,
     and after it what other packages announce under the entry-point ``group``, is imported once,
@@ -33,6 +50,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, *, group: str, builtin: str) -> None:
         self.kind, self.group, self.builtin = kind, group, builtin
         self._entries: dict[str, T] = {}
+        self._families: dict[str, Family[T]] = {}
         self._loaded = False
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -46,21 +64,55 @@ class Registry(Generic[T]):
 
         return file
 
+    def register_family(
+        self, prefix: str, rest: str, *, packages: tuple[str, ...] = ()
+    ) -> Callable[[Callable[[str], T]], Callable[[str], T]]:
+        """Decorator that files a function under ``prefix``: it gets what stands behind
+        ``prefix:`` and gives the plug-in; a prefix taken twice raises.
+
+        Args:
+            prefix: without the colon.
+            rest: what belongs behind it, for messages, such as ``FILE``.
+            packages: importable names that it does not work without.
+        """
+
+        def file(make: Callable[[str], T]) -> Callable[[str], T]:
+            if prefix in self._families and self._families[prefix].make is not make:
+                raise DuplicateNameError(f"{self.kind} '{prefix}:' is registered twice")
+            self._families[prefix] = Family(make, rest, packages)
+            return make
+
+        return file
+
+    def families(self) -> dict[str, Family[T]]:
+        """The families by how their names are written, such as ``onnx:FILE``, sorted."""
+        self._load()
+        return {f"{prefix}:{f.rest}": f for prefix, f in sorted(self._families.items())}
+
     def names(self) -> list[str]:
         """All registered names, sorted."""
         self._load()
         return sorted(self._entries)
 
     def get(self, name: str) -> T:
-        """The plug-in of that name.
+        """The plug-in of that name, or of the family of its prefix.
 
         Raises:
             UnknownNameError: listing the known names.
+            ConfigError: nothing stands behind a known prefix.
         """
         self._load()
-        if name not in self._entries:
-            raise UnknownNameError(self.kind, name, self._entries)
-        return self._entries[name]
+        if name in self._entries:
+            return self._entries[name]
+        prefix, colon, rest = name.partition(":")
+        family = self._families.get(prefix) if colon else None
+        if family is None:
+            # What stands behind the colon is the user's: only the prefix can be misspelt.
+            near = [f"{known}:{rest}" for known in self._families] if colon else ()
+            raise UnknownNameError(self.kind, name, [*self._entries, *self.families()], near)
+        if not rest:
+            raise ConfigError(f"{self.kind} '{name}' names nothing: write {prefix}:{family.rest}")
+        return family.make(rest)
 
     def _load(self) -> None:
         if self._loaded:

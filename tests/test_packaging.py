@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import shutil
 import subprocess
@@ -38,8 +39,6 @@ def shipped_files() -> set[str]:
 def setuptools_is_new_enough() -> bool:
     if find_spec("setuptools") is None:
         return False
-    import importlib.metadata
-
     return int(importlib.metadata.version("setuptools").split(".")[0]) >= 77
 
 
@@ -97,22 +96,70 @@ def test_the_version_is_written_once() -> None:
     assert written == ["faceleak.py"]
 
 
+def pins() -> dict[str, str]:
+    """Canonical name to version, as requirements/constraints.txt has them."""
+    utils = pytest.importorskip("packaging.utils")
+    text = (ROOT / "requirements/constraints.txt").read_text(encoding="utf-8")
+    lines = [line.split("==") for line in text.splitlines() if line and not line.startswith("#")]
+    return {utils.canonicalize_name(name): version for name, version in lines}
+
+
 def test_the_constraints_pin_every_dependency_inside_its_range() -> None:
     requirements = pytest.importorskip("packaging.requirements")
     utils = pytest.importorskip("packaging.utils")
-    pins = {}
-    for line in (ROOT / "requirements/constraints.txt").read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            name, version = line.split("==")
-            pins[utils.canonicalize_name(name)] = version
+    pinned = pins()
     declared = project()["project"]
     wanted = [*declared["dependencies"], *declared["optional-dependencies"]["test"]]
     for text in wanted:
         requirement = requirements.Requirement(text)
         name = utils.canonicalize_name(requirement.name)
-        assert name in pins, f"{name} is not pinned"
-        assert requirement.specifier.contains(pins[name]), f"{text} excludes {pins[name]}"
-    assert (pins["torch"], pins["torchvision"]) == ("2.13.0", "0.28.0")
+        assert name in pinned, f"{name} is not pinned"
+        assert requirement.specifier.contains(pinned[name]), f"{text} excludes {pinned[name]}"
+    assert (pinned["torch"], pinned["torchvision"]) == ("2.13.0", "0.28.0")
+
+
+def no_deps() -> list[str]:
+    """The lines of requirements/no-deps.txt that name a package."""
+    text = (ROOT / "requirements/no-deps.txt").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def test_packages_with_foreign_pins_are_exact_and_installed_without_their_dependencies() -> None:
+    assert [line.split("==")[0] for line in no_deps()] == ["facenet-pytorch", "insightface"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    rules = dict(re.findall(r"^(\S+):.*\n((?:\t.*\n)+)", makefile, re.MULTILINE))
+    assert "$(INSTALL) --no-deps -r requirements/no-deps.txt\n" in rules["$(VENV)/.installed"]
+    ordinary = [*project()["project"]["dependencies"], *pins()]
+    assert not [name for name in ordinary if re.match("(facenet|insightface)", name)]
+
+
+def test_what_they_really_need_is_declared() -> None:
+    utils = pytest.importorskip("packaging.utils")
+    requirements = pytest.importorskip("packaging.requirements")
+    declared = {
+        utils.canonicalize_name(requirements.Requirement(text).name)
+        for text in project()["project"]["dependencies"]
+    }
+    ours = {"opencv-python": "opencv-python-headless"}
+    for line in no_deps():
+        name, version = line.split("==")
+        try:
+            installed = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            pytest.skip(f"{name} is not installed")
+        assert installed.version == version
+        for text in installed.requires or []:
+            need = requirements.Requirement(text)
+            if need.marker is None or need.marker.evaluate({"extra": ""}):
+                wanted = utils.canonicalize_name(need.name)
+                assert ours.get(wanted, wanted) in declared, f"{name} needs {wanted}"
+
+
+def test_exactly_one_opencv_is_installed() -> None:
+    """Two of them write into one folder, and which files win depends on their order."""
+    utils = pytest.importorskip("packaging.utils")
+    names = {utils.canonicalize_name(d.name) for d in importlib.metadata.distributions()}
+    assert [name for name in names if name.startswith("opencv-")] == ["opencv-python-headless"]
 
 
 def test_every_make_install_goes_through_the_constraints() -> None:

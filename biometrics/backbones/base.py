@@ -90,6 +90,10 @@ class Backbone(nn.Module):
 
     spec: BackboneSpec
     grid: Tensor
+    note: str = ""
+    """What reports should say of it, beyond its record."""
+    fingerprint: str = ""
+    """Hash of what its templates depend on besides the weights of ``spec.sha256``, if anything."""
 
     def __init__(self, spec: BackboneSpec) -> None:
         super().__init__()
@@ -180,6 +184,7 @@ BACKBONES: Registry[BackboneFactory] = Registry(
     "backbone", group="faceleak.backbones", builtin="biometrics.backbones"
 )
 register_backbone = BACKBONES.register
+register_backbone_family = BACKBONES.register_family
 
 
 def load_backbone(name: str, weights: Mapping[str, str] | None = None) -> Backbone:

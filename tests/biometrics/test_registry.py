@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from biometrics import registry as module
-from biometrics.errors import FaceleakError, UnknownNameError, UsageError, did_you_mean
+from biometrics.errors import ConfigError, FaceleakError, UnknownNameError, UsageError, did_you_mean
 from biometrics.registry import DuplicateNameError, Registry
 
 Make = Callable[..., Registry[object]]
@@ -56,6 +56,42 @@ def test_an_unknown_name_lists_the_known_and_suggests_the_nearest(make: Make) ->
     assert raised.value.exit_code == 2
     with pytest.raises(UnknownNameError, match=r"^unknown shape 'xyz'; known: circle, square$"):
         registry.get("xyz")
+
+
+FILES = "PLUGS.register_family('file', 'PATH', packages=('json',))(lambda rest: f'<{rest}>')"
+
+
+def test_a_prefix_makes_plug_ins_of_what_stands_behind_it(make: Make) -> None:
+    registry = make(a=CIRCLE, b=FILES)
+    assert registry.get("file:a/b:c.txt") == "<a/b:c.txt>"
+    assert registry.names() == ["circle"]
+    (usage, family), *others = registry.families().items()
+    assert (usage, family.packages, others) == ("file:PATH", ("json",), [])
+    with pytest.raises(ConfigError, match=r"^shape 'file:' names nothing: write file:PATH$"):
+        registry.get("file:")
+    with pytest.raises(UnknownNameError, match=r"^unknown shape 'files'.*: circle, file:PATH$"):
+        registry.get("files")
+
+
+def test_a_misspelt_prefix_suggests_the_whole_name(make: Make) -> None:
+    registry = make(a=CIRCLE, b=FILES)
+    with pytest.raises(UnknownNameError) as raised:
+        registry.get("fiel:x/y")
+    assert str(raised.value) == (
+        "unknown shape 'fiel:x/y' (did you mean 'file:x/y'?); known: circle, file:PATH"
+    )
+
+
+def test_a_registered_name_goes_before_a_prefix(make: Make) -> None:
+    registry = make(a="PLUGS.register('file:x')('mine')", b=FILES)
+    assert registry.get("file:x") == "mine"
+    assert registry.get("file:y") == "<y>"
+
+
+def test_a_prefix_taken_twice_is_refused(make: Make) -> None:
+    registry = make(a=FILES, b=FILES)
+    with pytest.raises(DuplicateNameError, match="shape 'file:' is registered twice"):
+        registry.names()
 
 
 def test_a_name_taken_twice_is_refused(make: Make) -> None:

@@ -8,11 +8,15 @@ import torch
 from numpy.typing import NDArray
 
 from biometrics.backbones.base import BACKBONES, Fittable
-from biometrics.backbones.mobilefacenet import MobileFaceNet
+from biometrics.backbones.mobilefacenet import MobileFaceNet, load_mobilefacenet
 from biometrics.backbones.state import environment_name
+from tests.biometrics.backbones.own_models import export_mobilefacenet
 from tests.biometrics.backbones.pictures import smooth_pictures
 from tests.biometrics.backbones.published import published_files
 from tests.one_thread import one_thread  # noqa: F401
+
+OWN = "onnx:exported"
+"""The network of MobileFaceNet again, as somebody's own file."""
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +54,17 @@ def weights(
     crops: NDArray[np.uint8],
     random_state: dict[str, torch.Tensor],
 ) -> dict[str, str]:
-    """Weights for every backbone that ships: random, or fitted on generated pictures."""
+    """Weights for every backbone that ships: random, or fitted on generated pictures; and for
+    one of the user's own."""
     folder: Path = tmp_path_factory.mktemp("weights")
     checkpoint = folder / "mobilefacenet.ckpt"
     torch.save({"epoch": 0, "net_state_dict": random_state}, checkpoint)
-    paths = {"mobilefacenet": str(checkpoint), **published_files(folder, crops)}
+    network = load_mobilefacenet(checkpoint)
+    paths = {
+        "mobilefacenet": str(checkpoint),
+        OWN: str(export_mobilefacenet(network, folder / "exported.onnx")),
+        **published_files(folder, crops),
+    }
     for name in BACKBONES.names():
         factory = BACKBONES.get(name)
         if isinstance(factory, Fittable):

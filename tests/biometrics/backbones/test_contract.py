@@ -14,6 +14,7 @@ from biometrics.backbones.base import BACKBONES, Backbone, load_backbone
 from biometrics.backbones.embed import embed, to_tensor
 from biometrics.errors import ConfigError, UnknownNameError, WeightsError
 from biometrics.faces.geometry import CANONICAL_POINTS, apply_affine
+from tests.biometrics.backbones.conftest import OWN
 from tests.biometrics.backbones.pictures import pattern
 from tests.biometrics.backbones.published import narrow_vgg
 
@@ -48,7 +49,7 @@ def quick_vgg() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=BACKBONES.names())
+@pytest.fixture(scope="module", params=[*BACKBONES.names(), OWN])
 def backbone(request: pytest.FixtureRequest, weights: dict[str, str]) -> Backbone:
     try:
         return load_backbone(request.param, weights)
@@ -197,8 +198,9 @@ def test_inner_stages_run_from_shallow_to_deep(
 def test_inner_stages_lie_on_the_way_to_the_template(
     backbone: Backbone, crops: NDArray[np.uint8]
 ) -> None:
-    """Every stage is, value for value, what some module gives while templates are made."""
-    inputs = to_tensor(crops[:2])
+    """Every stage is, value for value, what some module gives while templates are made; a gradient
+    is asked for, as the losses that look at the stages do."""
+    inputs = to_tensor(crops[:2]).requires_grad_(backbone.spec.differentiable)
     seen: list[Tensor] = []
     hooks = [
         module.register_forward_hook(lambda _m, _i, out: seen.append(out.clone()))
@@ -206,14 +208,12 @@ def test_inner_stages_lie_on_the_way_to_the_template(
         if module is not backbone
     ]
     try:
-        with torch.inference_mode():
-            template = backbone(inputs)
+        template = backbone(inputs)
     finally:
         for hook in hooks:
             hook.remove()
-    with torch.inference_mode():
-        stages = stages_of(backbone, inputs)
-        assert torch.equal(backbone(inputs), template)
+    stages = stages_of(backbone, inputs)
+    assert torch.equal(backbone(inputs), template)
     places = []
     for stage in stages:
         same = [i for i, out in enumerate(seen) if out.shape == stage.shape]
