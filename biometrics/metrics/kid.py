@@ -99,7 +99,7 @@ def _kernel_sums(
             columns = np.add.reduceat(values, starts, axis=1)
             firsts = np.flatnonzero(np.diff(rows, prepend=-1))
             total[rows[firsts]] += np.add.reduceat(columns, firsts, axis=0)
-    return _Sums(within, (across + across.T) / 2.0)
+    return _Sums(within, across)
 
 
 def _weighed(
