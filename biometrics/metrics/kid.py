@@ -17,10 +17,10 @@ from biometrics.metrics.scores import row_blocks
 
 
 class _Sums(NamedTuple):
-    """Kernel values summed over the pictures of two subjects, float64 [S, S], symmetric.
+    """Kernel values summed over the pictures of two subjects, float64 [S, S].
 
     ``within`` over pairs of distinct pictures of one set, both sets added up; ``across`` over one
-    picture of each set, both orders averaged.
+    picture of each set, reconstructions in the rows.
     """
 
     within: NDArray[np.float64]
