@@ -68,14 +68,20 @@ class AttackSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Training:
-    """What a trained attack cost: passes over its pairs, pairs in one pass, optimisation steps,
-    and trainable parameters. With several networks, of the one that took most steps; parameters
-    of all."""
+    """What a trained attack cost.
+
+    Attributes:
+        passes, pairs, steps: passes over its pairs, pairs in one pass and optimisation steps; with
+            several networks, of the one that took most steps.
+        parameters: trainable ones of all networks that the attack keeps.
+        memory: bytes that one step holds, where they were counted.
+    """
 
     passes: int
     pairs: int
     steps: int
     parameters: int
+    memory: int | None = None
 
 
 @dataclass(frozen=True)

@@ -72,8 +72,12 @@ def _quality(result: Reproduction) -> Table:
 def _cost(result: Reproduction) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("what it took")
-    for heading in ("parameters", "pictures", "passes", "steps", "seconds", "loss first", "last"):
+    counted = any(row.memory is not None for row in result.rows)
+    memory = ["a step"] if counted else []
+    for heading in ("parameters", "pictures", "passes", "steps", *memory, "seconds"):
         table.add_column(heading, justify="right")
+    table.add_column("loss first", justify="right")
+    table.add_column("last", justify="right")
     for row in result.rows:
         table.add_row(
             Text(row.row + (" (smoke run)" if row.smoke else "")),
@@ -81,6 +85,7 @@ def _cost(result: Reproduction) -> Table:
             f"{row.pictures:,}",
             str(row.passes),
             f"{row.steps:,}",
+            *([DASH if row.memory is None else f"{row.memory / 2**20:,.0f} MiB"] * counted),
             DASH if row.seconds is None else f"{row.seconds:,.0f}",
             _loss(row.first_loss),
             _loss(row.last_loss),

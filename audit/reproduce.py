@@ -30,6 +30,9 @@ from reports.results import (
 
 RECORD = "paper.yaml"
 REPRODUCTION = "reproduction.json"
+HELD_OUT = "held-out subjects"
+"""So ends the name of every curve of pairs that were not trained on."""
+
 SMOKE_PASSES = 3
 """With fewer passes over the data than this, a run only shows that everything works."""
 
@@ -84,6 +87,7 @@ class OurRow(_Part):
         unseen_fmr: which FMR that is; empty without an unseen judge.
         passes, steps, pictures: of the training; 0 where nothing is trained step by step.
         parameters: trained ones.
+        memory: bytes that one step of the training holds, where they were counted.
         seconds: of the fit.
         first_loss, last_loss: of the training.
         smoke: fewer than three passes.
@@ -101,6 +105,7 @@ class OurRow(_Part):
     steps: int
     pictures: int
     parameters: int
+    memory: int | None = None
     seconds: float | None
     first_loss: float | None
     last_loss: float | None
@@ -177,7 +182,7 @@ def reproduce(
         if row.attack not in [attack.name for attack in configs[row.config].attacks]:
             raise ConfigError(f"{row.config} of paper '{name}' runs no attack '{row.attack}'")
     made: dict[tuple[str, str], Results] = {}
-    groups = _groups(configs, chosen)
+    groups = _groups(configs, chosen, paper.title)
     places = _places([merged for merged, _ in groups])
     for (merged, files_in), place in zip(groups, places, strict=True):
         found = load_results(run_audit(merged, out / place, watch).parent)
@@ -223,9 +228,10 @@ def _folder() -> Traversable:
 
 
 def _groups(
-    configs: Mapping[str, AuditConfig], rows: Iterable[PaperRow]
+    configs: Mapping[str, AuditConfig], rows: Iterable[PaperRow], title: str
 ) -> list[tuple[AuditConfig, list[str]]]:
-    """Configurations that only differ in title and attacks, merged, with their files' names."""
+    """Configurations that only differ in title and attacks, merged under the paper's title, with
+    their files' names."""
     wanted = {(row.config, row.attack) for row in rows}
     groups: dict[str, tuple[AuditConfig, list[str], dict[str, AttackChoice]]] = {}
     for file, config in configs.items():
@@ -238,9 +244,17 @@ def _groups(
             if attacks.setdefault(attack.name, attack) != attack:
                 raise ConfigError(f"{file}: '{attack.name}' has other settings in another file")
     return [
-        (merged.model_copy(update={"attacks": tuple(attacks.values())}), names)
+        (
+            merged.model_copy(update={"attacks": tuple(attacks.values()), **_title(names, title)}),
+            names,
+        )
         for merged, names, attacks in groups.values()
     ]
+
+
+def _title(names: Sequence[str], title: str) -> dict[str, str]:
+    """One configuration keeps its own."""
+    return {"title": title} if len(names) > 1 else {}
 
 
 def _places(configs: Sequence[AuditConfig]) -> list[str]:
@@ -277,7 +291,7 @@ def _size(made: Iterable[Results], full: bool) -> list[str]:
 def _row(row: PaperRow, paper: Paper, results: Results) -> OurRow:
     found = next(a for a in results.attacks if a.attack == row.attack)
     training = found.training
-    losses = next(iter(results.curves.get(row.attack, {}).values()), [])
+    losses = _training_loss(results.curves.get(row.attack, {}))
     passes = 0 if training is None else training.passes
     unseen = {name: judge for name, judge in found.judges.items() if judge.unseen}
     fmr = _easiest_fmr(unseen.values())
@@ -293,12 +307,20 @@ def _row(row: PaperRow, paper: Paper, results: Results) -> OurRow:
         steps=0 if training is None else training.steps,
         pictures=0 if training is None else training.pairs,
         parameters=0 if training is None else training.parameters,
+        memory=None if training is None else training.memory,
         seconds=found.seconds.fit,
         first_loss=losses[0] if losses else None,
         last_loss=losses[-1] if losses else None,
         smoke=training is not None and passes < SMOKE_PASSES,
         verdict=found.note,
     )
+
+
+def _training_loss(curves: Mapping[str, list[float]]) -> list[float]:
+    """The loss on what was trained on. Of several decoders it is the picture's, which comes after
+    the landmarks', and of a game the pixels', which come after those of the players."""
+    trained = [name for name in sorted(curves) if HELD_OUT not in name]
+    return curves[trained[-1]] if trained else []
 
 
 def _measure(found: AttackResult, key: str) -> Estimate:

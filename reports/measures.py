@@ -114,12 +114,14 @@ class Seconds(Model):
 
 
 class Training(Model):
-    """What a training cost: passes over its pairs, pairs in one pass, steps, and parameters."""
+    """What a training cost: passes over its pairs, pairs in one pass, steps, parameters, and the
+    bytes that one step holds where they were counted."""
 
     passes: NonNegativeInt
     pairs: NonNegativeInt
     steps: NonNegativeInt
     parameters: NonNegativeInt
+    memory: NonNegativeInt | None = None
 
 
 class AttackResult(Model):

@@ -50,6 +50,8 @@ class DecoderAttack(InversionAttack):
     draws_with_appearance: ClassVar[bool] = True
 
     network: nn.Module
+    step_memory: int | None = None
+    """Bytes that one step of the training holds; set by the attacks that count them."""
 
     def __init__(self, settings: AttackSettings, resources: Resources) -> None:
         super().__init__(settings, resources)
@@ -133,10 +135,12 @@ class DecoderAttack(InversionAttack):
         return curves
 
     def note_training(self, curves: Curves) -> None:
-        """Remember what a training cost, for :attr:`training`."""
+        """Remember what a training cost, for :attr:`training`; with :attr:`step_memory`."""
         if self.training is None or curves.steps > self.training.steps:
             parameters = sum(p.numel() for p in self.network.parameters() if p.requires_grad)
-            self.training = Training(len(curves.train), curves.pairs, curves.steps, parameters)
+            self.training = Training(
+                len(curves.train), curves.pairs, curves.steps, parameters, self.step_memory
+            )
 
     def invert(self, vectors: NDArray[np.float32]) -> Reconstruction:
         """Faces at the attack's own size.

@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 from pydantic import Field
 from torch import Tensor, nn
 
-from attacks.base import AttackSettings, Resources, register_attack
+from attacks.base import AttackSettings, register_attack
 from attacks.inversion.adversarial import (
     AdversarialCurves,
     Adversary,
@@ -85,11 +85,7 @@ class GanSettings(AttackSettings):
 
 @register_attack("gan")
 class Gan(DecoderAttack):
-    """A decoder of whole crops, trained on pixels and against a discriminator.
-
-    ``costs`` says after :meth:`fit` what the training took: trained values of the decoder and of
-    the discriminator, and the bytes that one step holds.
-    """
+    """A decoder of whole crops, trained on pixels and against a discriminator."""
 
     Settings = GanSettings
     knowledge = "template and picture pairs"
@@ -99,10 +95,6 @@ class Gan(DecoderAttack):
 
     settings: GanSettings
     network: AroundTheMean
-
-    def __init__(self, settings: AttackSettings, resources: Resources) -> None:
-        super().__init__(settings, resources)
-        self.costs: dict[str, float] = {}
 
     def build(self, dim: int) -> nn.Module:
         """An inverted VGG around the mean crop."""
@@ -119,7 +111,8 @@ class Gan(DecoderAttack):
         mean = mean_picture(pictures)
         self.network.mean_crop.copy_(mean)
         rival = self._discriminator(inputs.shape[1]) if self.settings.adversarial > 0 else None
-        self.costs = self._costs(inputs[: self.settings.batch_size], rival)
+        batch = inputs[: self.settings.batch_size]
+        self.step_memory = training_memory(self.network, batch, rival)
         if rival is None:
             plain = self.train_network(
                 self.network, faces, inputs, pictures, absolute_error, self._schedule()
@@ -165,15 +158,6 @@ class Gan(DecoderAttack):
         self.note_training(curves)
         return curves
 
-    def _costs(self, inputs: Tensor, rival: Discriminator | None) -> dict[str, float]:
-        costs = {
-            "decoder parameters": float(_count(self.network)),
-            "training memory, bytes": float(training_memory(self.network, inputs, rival)),
-        }
-        if rival is not None:
-            costs["discriminator parameters"] = float(_count(rival))
-        return costs
-
     def _schedule(self) -> Schedule:
         s = self.settings
         return Schedule(
@@ -199,7 +183,3 @@ def in_unit_range(pictures: Tensor) -> Tensor:
 def absolute_error(made: Tensor, pictures: Tensor) -> Tensor:
     """Mean absolute error between pictures in [0, 1] and uint8 ones."""
     return (made - in_unit_range(pictures)).abs().mean()
-
-
-def _count(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())

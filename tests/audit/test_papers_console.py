@@ -36,9 +36,9 @@ def test_the_table_fits_100_columns_and_loses_nothing(made: Reproduction) -> Non
     lines = text_of(made)
     assert max(len(line) for line in lines) <= 100
     cells = [line.split() for line in lines]
-    full = ["full", "model", "23.8", "15", "-", "0.432", "13.25", "123", "-", "-", "50.0", "%"]
+    full = ["full", "model", "23.8", "18", "-", "0.432", "13.25", "123", "-", "-", "50.0", "%"]
     assert full in cells
-    assert ["without", "20.0", "18", "0.5", "0.432", "-", "123", "-", "-", "50.0", "%"] in cells
+    assert ["without", "20.0", "21", "0.5", "0.432", "-", "123", "-", "-", "50.0", "%"] in cells
     text = "\n".join(lines)
     assert "A paper: Table 1" in text
     assert "full model (smoke run)" in text
@@ -47,6 +47,16 @@ def test_the_table_fits_100_columns_and_loses_nothing(made: Reproduction) -> Non
     assert "without: not working: so it is" in text
     assert "smoke run: fewer than three passes" in text
     assert "- Data: theirs is larger." in lines
+
+
+def test_memory_has_a_column_where_it_was_counted(made: Reproduction) -> None:
+    took = next(line for line in text_of(made) if "3 MiB" in line)
+    assert took.split()[-6:] == ["77", "3", "MiB", "3,723", "0.9", "0.25"]
+    rows = [row.model_copy(update={"memory": None}) for row in made.rows]
+    plain = text_of(made.model_copy(update={"rows": rows}))
+    assert not any("MiB" in line or "a step" in line for line in plain)
+    heading = next(line for line in plain if line.startswith("what it took"))
+    assert heading.split()[-5:] == ["steps", "seconds", "loss", "first", "last"]
 
 
 def test_what_differs_is_indented_where_it_is_long(made: Reproduction) -> None:

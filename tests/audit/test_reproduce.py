@@ -43,9 +43,9 @@ def test_the_rows_stand_in_the_order_of_the_paper(made: Reproduction) -> None:
     assert first.paper == {"PSNR": 23.8, "SSIM": None, "MSE": 13.25, "FID": None}
     assert second.paper["SSIM"] == 0.5
     assert set(third.paper.values()) == {None}
-    # The first two come from one run, whose title is the first configuration's.
+    # The first two come from one run, which has the paper's title.
     values = [row.ours["PSNR"] for row in made.rows]
-    lengths = [len("Full" + "linear:full"), len("Full" + "linear:without")]
+    lengths = [len("A paper" + "linear:full"), len("A paper" + "linear:without")]
     assert values[:2] == [Measured(value=n, n=60) for n in lengths]
     assert values[2] == Measured(value=len("Other" + "linear:full"), n=60)
     assert first.ours["MSE"] == Measured(value=123.456, n=60)

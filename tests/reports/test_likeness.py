@@ -167,6 +167,20 @@ def test_the_cost_of_training_and_of_each_template() -> None:
     assert table.notes == ["Solved or drawn directly: nothing is trained step by step."]
 
 
+def test_the_memory_of_a_step_has_a_column_where_it_was_counted() -> None:
+    results = factory.results()
+    counted = [
+        a.model_copy(
+            update={"training": a.training and a.training.model_copy(update={"memory": 5 << 20})}
+        )
+        for a in results.attacks
+    ]
+    table = cost_table(results.model_copy(update={"attacks": counted}))
+    place = list(table.columns).index("Memory of a step")
+    assert [plain(row[place].text) for row in table.rows] == [DASH, "5 MiB"]
+    assert {len(row) for row in table.rows} == {len(table.columns)}
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
