@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from audit.cli_faces import faces_app
 from audit.cli_options import FolderOut, Json, Reveal, RunOut, Set, echo_json
+from audit.cli_tools import embed
 from audit.cli_weights import weights_app
 from audit.failures import Interrupted, explain
 
@@ -160,6 +161,9 @@ def train(
 
     effective = load_config(config, overrides=settings or (), environ=os.environ)
     typer.echo(train_attack(effective, attack, out, Watch.on_stderr()).parent)
+
+
+app.command()(embed)
 
 
 @app.command()

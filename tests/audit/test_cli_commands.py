@@ -17,6 +17,7 @@ from tests.audit.test_cli import stand_in
 
 COMMANDS = [
     ["train"],
+    ["embed"],
     ["invert"],
     ["reproduce"],
     ["faces", "filter"],
@@ -55,6 +56,9 @@ def test_every_command_has_help(faceleak: Faceleak, command: list[str]) -> None:
         ["train", "demo"],
         ["train", "demo", "--attack", "linear"],
         ["train", "--attack", "linear", "-o", "x"],
+        ["embed"],
+        ["embed", "in", "--backbone", "dlib"],
+        ["embed", "in", "--out", "t.parquet"],
         ["invert"],
         ["invert", "a.npy"],
         ["reproduce"],
