@@ -157,11 +157,12 @@ def test_aligned_faces_in_parts_are_as_in_one_go(
 def test_unit_length_is_told_by_all_parts(
     aligned: Path, monkeypatch: pytest.MonkeyPatch, parts_of_four: None
 ) -> None:
-    made = iter([np.eye(128, dtype=np.float32)[:4]] * 2 + [np.eye(128, dtype=np.float32)[:1]])
+    unit = np.eye(128, dtype=np.float32)
+    made = iter([unit[:4], unit[:4], unit[:1]])
     monkeypatch.setattr(embedding, "embed", lambda *_, **__: next(made))
     assert run(aligned).normalised
     assert TemplateSet.load(OUT).normalised
-    made = iter([np.eye(128, dtype=np.float32)[:4]] * 2 + [2 * np.eye(128, dtype=np.float32)[:1]])
+    made = iter([unit[:4], 2 * unit[:4], unit[:1]])
     assert not run(aligned, Path("u.parquet")).normalised
 
 
