@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from audit.cli_faces import faces_app
 from audit.cli_options import FolderOut, Json, Reveal, RunOut, Set, echo_json
-from audit.cli_tools import embed
+from audit.cli_tools import doctor, embed
 from audit.cli_weights import weights_app
 from audit.failures import Interrupted, explain
 
@@ -250,6 +250,9 @@ def backbones(json: Json = False) -> None:
     from audit.console import show_backbones, stdout
 
     show_backbones(lines, stdout())
+
+
+app.command()(doctor)
 
 
 def _with(settings: Sequence[str] | None, reveal: bool) -> list[str]:

@@ -17,6 +17,7 @@ from tests.audit.test_cli import stand_in
 
 COMMANDS = [
     ["train"],
+    ["doctor"],
     ["embed"],
     ["invert"],
     ["reproduce"],
