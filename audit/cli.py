@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from audit.cli_faces import faces_app
 from audit.cli_options import FolderOut, Json, Reveal, RunOut, Set, echo_json
+from audit.cli_tools import doctor, embed
 from audit.cli_weights import weights_app
 from audit.failures import Interrupted, explain
 
@@ -162,6 +163,9 @@ def train(
     typer.echo(train_attack(effective, attack, out, Watch.on_stderr()).parent)
 
 
+app.command()(embed)
+
+
 @app.command()
 def invert(
     store: Annotated[
@@ -251,6 +255,9 @@ def backbones(
     from audit.console import show_backbones, stdout
 
     show_backbones(lines, stdout())
+
+
+app.command()(doctor)
 
 
 def _with(settings: Sequence[str] | None, reveal: bool) -> list[str]:

@@ -22,6 +22,10 @@ RunOut = Annotated[
 FolderOut = Annotated[
     Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write into.")
 ]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option("--weights", metavar="NAME=PATH", help="A backbone's weight file; repeatable."),
+]
 
 
 def echo_json(value: Any) -> None:

@@ -8,7 +8,9 @@ import typer
 
 from audit.cli_options import Json, echo_json
 
-weights_app = typer.Typer(no_args_is_help=True, help="Known weight files: list, pull, verify.")
+weights_app = typer.Typer(
+    no_args_is_help=True, help="Known weight files: list, pull, verify, where."
+)
 
 
 @weights_app.command("list")
@@ -57,6 +59,21 @@ def weights_verify(
     _show_weights(lines, json)
     if not all_sound(lines):
         raise typer.Exit(1)
+
+
+@weights_app.command("where")
+def weights_where(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Of a file.")] = None,
+    json: Json = False,
+) -> None:
+    """Print the folder of weight files, or where one of them lies."""
+    from audit.weights_tools import where_weights
+
+    place = where_weights(name)
+    if json:
+        echo_json(place)
+    else:
+        typer.echo(place["path"])
 
 
 def _show_weights(lines: list[Any], json: bool) -> None:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, TypedDict
 
 from audit.watch import Watch
 from biometrics import weights
-from biometrics.weights import KnownWeights, State, known, pull, verify, weight_path
+from biometrics.weights import (
+    KnownWeights,
+    State,
+    known,
+    pull,
+    verify,
+    weight_path,
+    weights_folder,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
 class WeightsLine(TypedDict):
     """One file as ``--json`` gives it.
 
+    ``file`` is its publisher's name for it, ``path`` where it lies here, or would once pulled.
     ``published_digits`` is the part of the hash that its publisher states; ``sha256`` is empty
     where none is known. ``state`` of a list says only whether the file is there; that of a
     verification says whether its content is right.
@@ -32,6 +41,14 @@ class WeightsLine(TypedDict):
     published_digits: str
     licence: str
     purpose: str
+
+
+class WeightsPlace(TypedDict):
+    """What ``weights where --json`` gives; without a name it is the folder."""
+
+    name: str | None
+    path: str
+    there: bool
 
 
 def list_weights() -> list[WeightsLine]:
@@ -50,6 +67,16 @@ def verify_weights(names: Sequence[str]) -> list[WeightsLine]:
     """
     wanted = names or [r.name for r in weights.KNOWN if weight_path(r.name).is_file()]
     return [_line(known(name), verify(name)) for name in wanted]
+
+
+def where_weights(name: str | None) -> WeightsPlace:
+    """The folder of weight files, or where one file lies or would lie.
+
+    Raises:
+        UnknownNameError: for a name that is not known.
+    """
+    path = weights_folder() if name is None else weight_path(name)
+    return WeightsPlace(name=name, path=str(path), there=path.exists())
 
 
 def all_sound(lines: Sequence[WeightsLine]) -> bool:
@@ -95,7 +122,8 @@ def show_weights(lines: Sequence[WeightsLine], console: Console) -> None:
         table.add_column(heading, justify="right" if heading == "MB" else "left")
     for line in lines:
         size = "-" if line["bytes"] is None else f"{line['bytes'] / 1e6:.0f}"
-        cells = (line["name"], line["state"], size, line["purpose"], line["file"])
+        file = Path(line["path"]).name  # one put there by hand may have another name
+        cells = (line["name"], line["state"], size, line["purpose"], file)
         table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
     for licence in sorted({line["licence"] for line in lines}):

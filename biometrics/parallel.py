@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
@@ -19,6 +20,9 @@ SMALL = 64
 
 CHUNK = 16
 
+AHEAD = 4
+"""Chunks a process may be ahead of the caller: finished results wait in memory."""
+
 
 def default_workers() -> int:
     """As many as the processors this process may use."""
@@ -30,6 +34,7 @@ def ordered_map(
 ) -> Iterator[Result]:
     """``map`` over processes, results in the order of the items.
 
+    Memory does not grow with the items: where the caller is slower, the processes wait for it.
     Processes are spawned, not forked: a fork of a process in which torch runs threads can hang.
     ``function`` must be importable (a top-level function or a partial of one).
     """
@@ -39,9 +44,33 @@ def ordered_map(
         return
     try:
         with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-            yield from pool.map(function, items, chunksize=CHUNK)
+            yield from _bounded_map(pool, function, items, count * AHEAD)
     except BrokenProcessPool as error:
         raise FaceleakError(
             "a worker process died (out of memory, or a script that starts an audit without "
             'the guard if __name__ == "__main__"); finished stages are kept'
         ) from error
+
+
+def _bounded_map(
+    pool: ProcessPoolExecutor,
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    limit: int,
+) -> Iterator[Result]:
+    """``pool.map`` with at most ``limit`` chunks under way; that one hands out all at once."""
+    waiting: deque[Future[list[Result]]] = deque()
+    try:
+        for start in range(0, len(items), CHUNK):
+            waiting.append(pool.submit(_map_chunk, function, items[start : start + CHUNK]))
+            if len(waiting) >= limit:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _map_chunk(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [function(item) for item in items]

@@ -60,19 +60,23 @@ class TemplateSet:
         return TemplateSet(self.vectors[index], table, self.backbone, self.normalised, self.source)
 
     def save(self, path: Path) -> None:
-        """Write one Parquet file: the table, a list column ``vector`` and the rest as metadata."""
+        """Write one Parquet file; see :meth:`to_arrow`."""
+        pq.write_table(self.to_arrow(), path)
+
+    def to_arrow(self) -> pa.Table:
+        """The table with a list column ``vector``, and the rest as metadata."""
         flat = pa.array(np.ascontiguousarray(self.vectors, dtype=np.float32).reshape(-1))
         vectors = pa.FixedSizeListArray.from_arrays(flat, self.vectors.shape[1])
         table = pa.Table.from_pandas(self.table, preserve_index=False)
         table = table.append_column("vector", vectors)
-        about = {
-            "backbone": self.backbone,
-            "normalised": self.normalised,
-            "source": self.source,
-            "generator": "faceleak",
-        }
-        metadata = {**(table.schema.metadata or {}), b"faceleak": json.dumps(about).encode()}
-        pq.write_table(table.replace_schema_metadata(metadata), path)
+        return table.replace_schema_metadata(
+            metadata(
+                table.schema,
+                backbone=self.backbone,
+                normalised=self.normalised,
+                source=self.source,
+            )
+        )
 
     @classmethod
     def load(cls, path: Path) -> TemplateSet:
@@ -99,6 +103,19 @@ class TemplateSet:
             )
         except (KeyError, ValueError, AttributeError, TypeError) as error:
             raise InputError(f"{path} holds no templates written by faceleak") from error
+
+
+def metadata(
+    schema: pa.Schema, *, backbone: str, normalised: bool, source: str
+) -> dict[bytes, bytes]:
+    """A schema's metadata and what :meth:`TemplateSet.load` reads beside the columns."""
+    about = {
+        "backbone": backbone,
+        "normalised": normalised,
+        "source": source,
+        "generator": "faceleak",
+    }
+    return {**(schema.metadata or {}), b"faceleak": json.dumps(about).encode()}
 
 
 def check_finite(vectors: NDArray[np.floating]) -> None:

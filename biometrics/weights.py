@@ -1,12 +1,14 @@
 """Known weight files: what they are, where they lie, and how to get one.
 
-They are kept in one folder, ``FACELEAK_WEIGHTS_DIR`` or ``~/.cache/faceleak/weights``. Only
-:func:`pull` touches the network; everything else reads that folder and says what is missing.
+They are kept in one folder, ``FACELEAK_WEIGHTS_DIR`` or ``~/.cache/faceleak/weights``; one that was
+put there by hand may have any name. Only :func:`pull` touches the network; everything else reads
+that folder and says what is missing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import http.client
 import os
@@ -154,8 +156,37 @@ def weights_folder() -> Path:
 
 
 def weight_path(name: str) -> Path:
-    """Where the file of that name lies, or would lie."""
-    return weights_folder() / known(name).file
+    """Where the file of that name lies, or would lie once it is pulled.
+
+    Where there is none under its publisher's name, one with its content is taken, whatever it is
+    called. Only files of the right size are hashed.
+    """
+    record = known(name)
+    path = weights_folder() / record.file
+    return path if path.is_file() else _renamed(record) or path
+
+
+def _renamed(record: KnownWeights) -> Path | None:
+    if record.size is None:
+        return None
+    try:
+        for path in sorted(weights_folder().iterdir()):
+            if not path.name.startswith(".") and path.is_file():
+                found = path.stat()
+                if found.st_size == record.size and record.matches(
+                    _hash(path, found.st_size, found.st_mtime_ns)
+                ):
+                    return path
+    except OSError:  # no such folder, or a file that goes away or cannot be read
+        return None
+    return None
+
+
+@functools.lru_cache(maxsize=256)
+def _hash(path: Path, _size: int, _mtime_ns: int) -> str:
+    """SHA-256 of a file, computed once as long as its size and time of change stay."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def missing_weight(name: str) -> str | None:
@@ -256,7 +287,7 @@ def pull(
             has no hash to compare with (the message says the hash that was seen).
         OutputError: the folder cannot be written.
     """
-    record, path = known(name), weight_path(name)
+    record, path = known(name), weights_folder() / known(name).file
     if accept_hash is not None:
         accept_hash = accept_hash.lower()
         if record.sha256 and accept_hash != record.sha256:
@@ -264,7 +295,7 @@ def pull(
         if not record.sha256 and path.is_file() and _hash_of(path) == accept_hash:
             _accept(name, accept_hash)
     if verify(name) == "ready" and accept_hash in (None, expected_hash(name)):
-        return path
+        return weight_path(name)
     source = url or _source(record)
     if urlsplit(source).scheme not in ("http", "https"):
         raise WeightsError(f"weights {name} cannot be pulled from {source}: not an http(s) address")

@@ -72,14 +72,19 @@ def embed_faces(
     """
     vectors = embed(backbone, faces.crops, batch_size=batch_size, advance=advance)
     table = faces.table[["face_id", "subject_id"]].rename(columns={"face_id": "template_id"})
-    lengths = np.linalg.norm(vectors, axis=1)
     return TemplateSet(
         vectors=vectors,
         table=table.reset_index(drop=True),
         backbone=backbone.spec.name,
-        normalised=len(lengths) > 0 and bool((abs(lengths - 1) < UNIT_TOLERANCE).all()),
+        normalised=unit_length(vectors),
         source=f"{len(faces)} faces embedded by {backbone.spec.name}",
     )
+
+
+def unit_length(vectors: NDArray[np.float32]) -> bool:
+    """Whether there are templates [N, D] and all are of length 1."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    return len(lengths) > 0 and bool((abs(lengths - 1) < UNIT_TOLERANCE).all())
 
 
 def check_crops(crops: NDArray[np.uint8]) -> None:

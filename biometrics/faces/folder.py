@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,23 @@ class Aligned:
     found: Detection
     inter_eye: float
     sharpness: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What became of one file.
+
+    Attributes:
+        name: ``SUBJECT/FILE``.
+        subject: name of the folder that holds it.
+        aligned: the face; None where there is none.
+        reason: why there is none, in words.
+    """
+
+    name: str
+    subject: str
+    aligned: Aligned | None
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -119,21 +136,19 @@ def read_pictures(
     Raises:
         InputError: no face in any of them.
     """
-    cache = cache_path()
     rows, skipped, landmarks = [], [], []
-    with closing(LandmarkCache(cache)) as known, closing(CropWriter(out / "crops.npy")) as crops:
-        work = functools.partial(_align_file, cache=cache)
-        for file, outcome in zip(files, ordered_map(work, files, workers=workers), strict=True):
-            name, aligned = _shown(f"{file.parent.name}/{file.name}"), outcome.aligned
-            if aligned is None:
-                skipped.append((name, outcome.reason))
+    with (
+        closing(CropWriter(out / "crops.npy")) as crops,
+        closing(align_pictures(files, workers=workers)) as pictures,
+    ):
+        for picture in pictures:
+            if (aligned := picture.aligned) is None:
+                skipped.append((picture.name, picture.reason))
             else:
                 crops.append(aligned.crop)
                 landmarks.append(aligned.landmarks)
                 quality = (aligned.found.n_faces, aligned.inter_eye, aligned.sharpness)
-                rows.append((name, file.parent.name, *quality))
-            if outcome.fresh and (aligned is not None or outcome.reason == NO_FACE):
-                known.remember(outcome.key, aligned.found if aligned else None)
+                rows.append((picture.name, picture.subject, *quality))
             advance(1)
     if not rows:
         raise InputError(f"no face found in any of the {len(files)} pictures")
@@ -144,6 +159,24 @@ def read_pictures(
     gone.to_parquet(out / "skipped.parquet", index=False)
     np.save(out / "landmarks.npy", np.stack(landmarks).astype(np.float32), allow_pickle=False)
     return load_folder_faces(out)
+
+
+def align_pictures(
+    files: Sequence[Path], *, workers: int | None = None
+) -> Generator[Picture, None, None]:
+    """Align pictures one after the other and keep none of them; see :func:`read_pictures`.
+
+    Close it where it is left early, so that the landmarks found so far are cached.
+    """
+    cache = cache_path()
+    work = functools.partial(_align_file, cache=cache)
+    with closing(LandmarkCache(cache)) as known:
+        for file, outcome in zip(files, ordered_map(work, files, workers=workers), strict=True):
+            aligned = outcome.aligned
+            if outcome.fresh and (aligned is not None or outcome.reason == NO_FACE):
+                known.remember(outcome.key, aligned.found if aligned else None)
+            name = _shown(f"{file.parent.name}/{file.name}")
+            yield Picture(name, file.parent.name, aligned, outcome.reason)
 
 
 def load_folder_faces(out: Path) -> FolderFaces:

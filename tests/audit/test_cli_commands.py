@@ -17,6 +17,8 @@ from tests.audit.test_cli import stand_in
 
 COMMANDS = [
     ["train"],
+    ["doctor"],
+    ["embed"],
     ["invert"],
     ["reproduce"],
     ["faces", "filter"],
@@ -26,6 +28,7 @@ COMMANDS = [
     ["weights", "list"],
     ["weights", "pull"],
     ["weights", "verify"],
+    ["weights", "where"],
 ]
 
 Calls = list[tuple[object, ...]]
@@ -55,6 +58,9 @@ def test_every_command_has_help(faceleak: Faceleak, command: list[str]) -> None:
         ["train", "demo"],
         ["train", "demo", "--attack", "linear"],
         ["train", "--attack", "linear", "-o", "x"],
+        ["embed"],
+        ["embed", "in", "--backbone", "dlib"],
+        ["embed", "in", "--out", "t.parquet"],
         ["invert"],
         ["invert", "a.npy"],
         ["reproduce"],
@@ -237,3 +243,15 @@ def test_verify_knows_its_files_by_name(faceleak: Faceleak) -> None:
     unknown = faceleak("weights", "verify", "vgg17")
     assert unknown.code == 2
     assert "did you mean 'vgg16'" in unknown.error
+
+
+def test_where_prints_a_path(faceleak: Faceleak) -> None:
+    folder = Path.home() / ".cache" / "faceleak" / "weights"
+    assert faceleak("weights", "where").out == f"{folder}\n"
+    path = folder / "vgg16-397923af.pth"
+    assert faceleak("weights", "where", "vgg16").out == f"{path}\n"
+    found = json.loads(faceleak("weights", "where", "vgg16", "--json").out)
+    assert found == {"name": "vgg16", "path": str(path), "there": False}
+    unknown = faceleak("weights", "where", "vgg17")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "unknown weights 'vgg17' (did you mean 'vgg16'?)" in unknown.error

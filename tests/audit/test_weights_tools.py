@@ -13,6 +13,7 @@ from audit.weights_tools import (
     pull_weights,
     show_weights,
     verify_weights,
+    where_weights,
 )
 from biometrics.errors import UnknownNameError
 from tests.seeded_weights import WeightsFolder, weights_folder  # noqa: F401
@@ -67,3 +68,28 @@ def test_an_unknown_name_is_refused_before_anything_is_pulled(
     assert pulled == []
     assert pull_weights(["vgg16", "alexnet"], Watch.quiet()) == [path, path]
     assert pulled == ["vgg16", "alexnet"]
+
+
+def test_where_is_the_folder_or_a_files_place(weights_folder: WeightsFolder) -> None:  # noqa: F811
+    folder = weights_folder.path
+    assert where_weights(None) == {"name": None, "path": str(folder), "there": False}
+    path = folder / "vgg16-397923af.pth"
+    assert where_weights("vgg16") == {"name": "vgg16", "path": str(path), "there": False}
+    weights_folder.add("vgg16", {})
+    assert where_weights("vgg16") == {"name": "vgg16", "path": str(path), "there": True}
+    with pytest.raises(UnknownNameError, match="did you mean 'vgg16'"):
+        where_weights("vgg17")
+
+
+def test_a_file_under_another_name_is_listed_with_it(
+    weights_folder: WeightsFolder,  # noqa: F811
+) -> None:
+    path = weights_folder.add("vgg16", {})
+    weights_folder.pin("vgg16", path.read_bytes(), size=path.stat().st_size)
+    own = path.rename(path.with_name("mine.pth"))
+    assert states(list_weights())["vgg16"] == "ready"
+    assert states(verify_weights([])) == {"vgg16": "ready"}
+    assert where_weights("vgg16")["path"] == str(own)
+    out = io.StringIO()
+    show_weights(verify_weights([]), Console(file=out, width=80, highlight=False))
+    assert "mine.pth" in out.getvalue()

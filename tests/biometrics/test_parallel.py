@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import functools
 import os
+import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,10 @@ from biometrics.parallel import SMALL, default_workers, ordered_map
 
 def square_and_process(number: int) -> tuple[int, int]:
     return number**2, os.getpid()
+
+
+def leave_a_file(path: Path) -> None:
+    path.touch()
 
 
 def divide(number: int, *, by: int) -> float:
@@ -49,6 +55,20 @@ def test_results_are_made_as_they_are_asked_for() -> None:
     assert made == []
     next(results)
     assert made == [1]
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_processes_wait_for_a_slow_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "AHEAD", 2)
+    results = ordered_map(leave_a_file, [tmp_path / str(n) for n in range(60)], workers=2)
+    next(results)
+    most = 2 * 2 * 3  # processes, chunks each, items a chunk
+    until = time.monotonic() + 10
+    while len(list(tmp_path.iterdir())) < most and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(0.2)
+    assert len(list(tmp_path.iterdir())) == most
+    results.close()  # type: ignore[attr-defined]
 
 
 def test_workers_are_the_processors_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:

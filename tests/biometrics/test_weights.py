@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import os
 import re
 import socket
 import threading
@@ -253,3 +254,57 @@ def test_the_folder_is_in_the_home_unless_it_is_named(monkeypatch: pytest.Monkey
     assert weights.weights_folder() == Path("/somewhere/.cache/faceleak/weights")
     monkeypatch.setenv(weights.FOLDER_VARIABLE, "~/w")
     assert weights.weights_folder() == Path("/somewhere/w")
+
+
+# --- files that were put there under another name
+
+
+@pytest.fixture
+def by_hand(weights_folder: WeightsFolder) -> Path:  # noqa: F811
+    """The right content under a name of the user's own."""
+    weights_folder.pin(NAME, CONTENT, size=len(CONTENT))
+    weights_folder.path.mkdir()
+    path = weights_folder.path / "squeeze (1).pth"
+    path.write_bytes(CONTENT)
+    return path
+
+
+def test_a_file_is_known_by_its_content_whatever_its_name(by_hand: Path) -> None:
+    assert find_weight(NAME) == by_hand
+    assert missing_weight(NAME) is None
+    assert verify(NAME) == "ready"
+    assert read_weight(NAME).data == CONTENT
+    assert pull(NAME, url="http://127.0.0.1:1/nothing-listens-here") == by_hand
+
+
+def test_another_content_of_the_same_size_is_not(by_hand: Path) -> None:
+    by_hand.write_bytes(bytes(len(CONTENT)))
+    assert verify(NAME) == "missing"
+
+
+def test_the_publishers_name_comes_first(by_hand: Path) -> None:
+    own = by_hand.with_name(FILE)
+    own.write_bytes(b"damaged")
+    assert find_weight(NAME) == own
+    assert verify(NAME) == "damaged"
+
+
+def test_only_files_of_the_right_size_are_hashed_and_each_once(
+    by_hand: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_hand.with_name("other").write_bytes(b"short")
+    by_hand.with_name(".hidden").write_bytes(CONTENT)
+    by_hand.with_name("folder").mkdir()
+    hashed: list[str] = []
+    true = hashlib.file_digest
+
+    def counted(file: Any, name: str) -> Any:
+        hashed.append(Path(file.name).name)
+        return true(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    assert find_weight(NAME) == find_weight(NAME) == by_hand
+    assert hashed == [by_hand.name]
+    os.utime(by_hand, ns=(1, 1))
+    assert find_weight(NAME) == by_hand
+    assert hashed == [by_hand.name] * 2
