@@ -253,7 +253,7 @@ def test_of_several_networks_the_longest_training_is_told(
     attack.network[0].requires_grad_(False)  # type: ignore[index]
     for steps, passes in ((5, 1), (900, 4), (30, 2)):
         attack.note_training(Curves([0.0] * passes, [], pairs=7, steps=steps))
-    assert dataclasses.astuple(attack.training) == (4, 7, 900, 5 * 3 * SIDE * SIDE)  # type: ignore[arg-type]
+    assert dataclasses.astuple(attack.training) == (4, 7, 900, 5 * 3 * SIDE * SIDE, None)  # type: ignore[arg-type]
 
 
 def test_first_weights_come_from_the_seed_and_torch_keeps_its_own_random_state(

@@ -137,6 +137,8 @@ PLUG_IN = """\
 import torch
 from faceleak import Backbone, BackboneSpec, register_backbone
 
+VERSION = "1"
+
 SPEC = BackboneSpec(
     name="stranger", dim=12, input_size=(16, 16), crop=((16 / 224, 0, 0), (0, 16 / 224, 0)),
     similarity="cosine", licence="theirs", origin="a test", sha256=None, differentiable=True,
@@ -158,11 +160,13 @@ requires = ["setuptools"]
 build-backend = "setuptools.build_meta"
 [project]
 name = "stranger-under-test"
-version = "1"
+dynamic = ["version"]
 [project.entry-points."faceleak.backbones"]
 stranger = "stranger_under_test"
 [tool.setuptools]
 py-modules = ["stranger_under_test"]
+[tool.setuptools.dynamic]
+version = { attr = "stranger_under_test.VERSION" }
 """
 
 

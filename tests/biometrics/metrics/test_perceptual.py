@@ -121,7 +121,7 @@ def test_files_that_are_no_weights_are_refused(
     with pytest.raises(WeightsError, match="has no tensors; expected tensors by name"):
         load_lpips("squeeze")
     weights_folder.add("squeezenet1_1", {"x": Path(".")})  # an object is not unpickled
-    with pytest.raises(WeightsError, match="no PyTorch file of plain tensors"):
+    with pytest.raises(WeightsError, match="no PyTorch checkpoint of plain tensors"):
         load_lpips("squeeze")
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(WeightsError, match=r"is damaged or another file .* faceleak weights pull"):
