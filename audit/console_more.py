@@ -36,7 +36,7 @@ def show_more(results: Results, console: Console) -> None:
     shown = _measured(results)
     if shown:
         console.print()
-        console.print(Text("Likeness to the photographs"))
+        console.print(Text("Likeness to the leaked pictures"))
         console.print(_likeness(results, shown))
         for line in (*_directions(shown), *_warnings(results), *not_measured(results)):
             console.print(Text(line, style="dim"))

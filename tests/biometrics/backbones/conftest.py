@@ -7,12 +7,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from biometrics.backbones.base import BACKBONES, Fittable
+from biometrics.backbones.base import BACKBONES, Backbone, Fittable, load_backbone
 from biometrics.backbones.mobilefacenet import MobileFaceNet, load_mobilefacenet
 from biometrics.backbones.state import environment_name
 from tests.biometrics.backbones.own_models import export_mobilefacenet
 from tests.biometrics.backbones.pictures import smooth_pictures
-from tests.biometrics.backbones.published import published_files
+from tests.biometrics.backbones.published import State, published_files
 from tests.one_thread import one_thread  # noqa: F401
 
 OWN = "onnx:exported"
@@ -71,3 +71,16 @@ def weights(
             paths[name] = str(folder / f"{name}.safetensors")
             factory.fit(crops, Path(paths[name]))
     return paths
+
+
+@pytest.fixture(scope="module")
+def backbone(request: pytest.FixtureRequest, weights: dict[str, str]) -> Backbone:
+    """The backbone that a test module is about, its ``NAME``."""
+    return load_backbone(request.module.NAME, weights)
+
+
+@pytest.fixture(scope="module")
+def state(request: pytest.FixtureRequest, weights: dict[str, str]) -> State:
+    """What the weight file of the module's ``NAME`` holds."""
+    loaded: State = torch.load(weights[request.module.NAME], weights_only=True)
+    return loaded

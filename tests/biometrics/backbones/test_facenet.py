@@ -23,17 +23,6 @@ NAME = "facenet-vggface2"
 
 
 @pytest.fixture(scope="module")
-def backbone(weights: dict[str, str]) -> Backbone:
-    return load_backbone(NAME, weights)
-
-
-@pytest.fixture(scope="module")
-def state(weights: dict[str, str]) -> State:
-    loaded: State = torch.load(weights[NAME], weights_only=True)
-    return loaded
-
-
-@pytest.fixture(scope="module")
 def plain(state: State) -> FaceNet:
     """The network as the makers' file has it: no batch normalisation folded."""
     network = empty(NAME)

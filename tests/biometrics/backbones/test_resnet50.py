@@ -19,17 +19,6 @@ ARCFACE = f"{NAME}-arcface"
 MEAN_BGR = np.array([91.4953, 103.8827, 131.0912])
 
 
-@pytest.fixture(scope="module")
-def backbone(weights: dict[str, str]) -> Backbone:
-    return load_backbone(NAME, weights)
-
-
-@pytest.fixture(scope="module")
-def state(weights: dict[str, str]) -> State:
-    loaded: State = torch.load(weights[NAME], weights_only=True)
-    return loaded
-
-
 def caffe_resnet(state: State) -> nn.Module:
     """torchvision's ResNet-50 with the strides and the first maximum of Caffe's."""
     import torchvision

@@ -14,13 +14,8 @@ from biometrics.backbones.embed import embed, to_tensor
 from biometrics.errors import WeightsError
 from tests.biometrics.backbones.published import State, empty, narrow_vgg, published
 
+NAME = "vggface"
 MEAN_RGB = np.array([129.1863, 104.7624, 93.5940])
-
-
-@pytest.fixture(scope="module")
-def state(weights: dict[str, str]) -> State:
-    loaded: State = torch.load(weights["vggface"], weights_only=True)
-    return loaded
 
 
 def reference(state: State, crops: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
