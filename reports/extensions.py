@@ -1,4 +1,4 @@
-"""The parts of results.json beside the attacks: stress, protections, comparison, store, findings.
+"""The parts of results.json beside the attacks: stress, protections, store, findings.
 
 Complete from the first schema version, empty until a run fills them.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from reports.schema import ByFmr, Estimate, Grade, Model, Severity
+from reports.schema import ByFmr, Estimate, Model, Severity
 
 
 class StressResult(Model):
@@ -37,33 +37,6 @@ class ProtectionResult(Model):
     type2: ByFmr = Field(default_factory=dict)
     tmr: ByFmr = Field(default_factory=dict)  # what the protection costs in recognition
     note: str = ""
-
-
-class CompareRow(Model):
-    """One backbone (or run) in a comparison."""
-
-    name: str
-    run: str = ""
-    sar: ByFmr = Field(default_factory=dict)
-    tmr: ByFmr = Field(default_factory=dict)
-    grade: Grade = "not graded"
-
-
-class CompareDifference(Model):
-    """Paired difference of two rows, ``left`` minus ``right``."""
-
-    left: str
-    right: str
-    sar: ByFmr = Field(default_factory=dict)
-
-
-class CompareResult(Model):
-    """Several backbones or runs, side by side."""
-
-    judge: str = ""
-    rows: list[CompareRow] = Field(default_factory=list)
-    differences: list[CompareDifference] = Field(default_factory=list)
-    notes: list[str] = Field(default_factory=list)
 
 
 class StoreSummary(Model):

@@ -17,10 +17,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
-from reports.extensions import (
+from reports.compare_results import (
+    CompareCell,
     CompareDifference,
     CompareResult,
     CompareRow,
+    FormatRow,
+    Predictability,
+    ProjectionCheck,
+)
+from reports.extensions import (
     Finding,
     GateResult,
     ProtectionResult,
@@ -70,6 +76,7 @@ __all__ = [
     "AttackResult",
     "BackboneResult",
     "ByFmr",
+    "CompareCell",
     "CompareDifference",
     "CompareResult",
     "CompareRow",
@@ -78,6 +85,7 @@ __all__ = [
     "FacesSummary",
     "Finding",
     "FmrKey",
+    "FormatRow",
     "GateResult",
     "Grade",
     "Headline",
@@ -86,6 +94,8 @@ __all__ = [
     "Measured",
     "Model",
     "NotMeasured",
+    "Predictability",
+    "ProjectionCheck",
     "ProtectionResult",
     "Provenance",
     "RelativePath",
