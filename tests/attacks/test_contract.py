@@ -25,10 +25,11 @@ SHIPPED = {
     "dfd",
     "landmark-texture",
     "linear",
+    "linear-pixels",
     "nagm",
     "nbnet",
 }
-WITHOUT_LANDMARKS: set[str] = {"dfd", "gan", "nbnet"}
+WITHOUT_LANDMARKS: set[str] = {"dfd", "gan", "linear-pixels", "nbnet"}
 """Attacks that draw a whole picture and predict no points."""
 
 REAL = [name for name in ATTACKS.names() if not ATTACKS.get(name).control]

@@ -27,6 +27,7 @@ SIZE = 24
 SHAPES, TEXTURES = 3, 5
 
 SMALL: dict[str, dict[str, Any]] = {
+    "linear-pixels": {"size": 24},
     "gan": {
         "size": 24,
         "width": 0.15,
