@@ -25,13 +25,13 @@ from attacks.base import AttackSettings, register_attack
 from attacks.inversion.decoder import DecoderAttack
 from attacks.inversion.identity import IdentityLoss
 from attacks.inversion.jitter import Jitter
-from attacks.inversion.linear import solve_ridge
 from attacks.inversion.training import Schedule
 from biometrics.backbones.base import Backbone
 from biometrics.faces.appearance import AppearanceModel, as_tensor
 from biometrics.faces.faceset import FaceSet
 from biometrics.faces.geometry import CROP_SIZE
 from biometrics.faces.warp import scale_points, warp
+from biometrics.ridge import solve_ridge
 from biometrics.templates import TemplateSet
 
 WARP_STRIDE = 4

@@ -25,6 +25,7 @@ from attacks.base import (
 from attacks.checks import check_dimension, check_pairs
 from attacks.saved import read_arrays, save_appearance, with_appearance
 from biometrics.faces.faceset import FaceSet
+from biometrics.ridge import solve_ridge
 from biometrics.templates import TemplateSet
 
 BATCH = 128
@@ -102,25 +103,3 @@ class Linear(InversionAttack):
         arrays = read_arrays(folder / "linear.safetensors", ("mean", "weights"))
         self.mean, self.weights = arrays["mean"], arrays["weights"]
         self.resources = with_appearance(self.resources, folder)
-
-
-def solve_ridge(
-    vectors: NDArray[np.float32], targets: NDArray[np.float32], ridge: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean template [D] and weights [D, K] of the ridge regression through centred targets.
-
-    Minimises ``‖(X - mean) W - Y‖² + λ‖W‖²`` with ``λ = ridge · N · mean variance of X``. The
-    targets are standardised coefficients, centred by construction, so there is no intercept: a
-    template that says nothing falls on the mean face. Without a penalty, W is the smallest of the
-    solutions (of templates in float32: singular values below a millionth count as zero).
-    """
-    mean = vectors.mean(axis=0, dtype=np.float64)
-    x = vectors.astype(np.float64) - mean
-    y = targets.astype(np.float64)
-    gram = x.T @ x
-    penalty = ridge * np.trace(gram) / len(gram)
-    if penalty > 0:
-        weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ y)
-    else:  # the normal equations may have many solutions
-        weights = np.linalg.lstsq(x, y, rcond=1e-6)[0]
-    return mean.astype(np.float32), weights.astype(np.float32)

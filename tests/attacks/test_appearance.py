@@ -15,8 +15,8 @@ from attacks.inversion.appearance import (
     siblings,
 )
 from attacks.inversion.identity import IdentityLoss
-from attacks.inversion.linear import solve_ridge
 from biometrics.errors import ConfigError
+from biometrics.ridge import solve_ridge
 from tests.attacks.world import World, build, fit
 
 

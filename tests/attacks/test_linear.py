@@ -1,13 +1,13 @@
-"""Ridge regression against scikit-learn, and in worlds where the answer is known."""
+"""The ridge and its faces, in worlds where the answer is known."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import Ridge
 
-from attacks.inversion.linear import Linear, solve_ridge
+from attacks.inversion.linear import Linear
+from biometrics.ridge import solve_ridge
 from tests.attacks.world import DIM, World, fit
 
 
@@ -15,18 +15,6 @@ def fit_linear(world: World, **settings: float) -> Linear:
     attack = fit("linear", world, **settings)
     assert isinstance(attack, Linear)
     return attack
-
-
-@pytest.mark.parametrize("ridge", [1e-3, 0.1, 3.0])
-def test_weights_equal_scikit_learns(ridge: float) -> None:
-    rng = np.random.default_rng(0)
-    x = (rng.standard_normal((50, 7)) @ rng.standard_normal((7, 7)) + 4).astype(np.float32)
-    y = rng.standard_normal((50, 3)).astype(np.float32) + 0.2  # not centred: there is no intercept
-    mean, weights = solve_ridge(x, y, ridge)
-    alpha = ridge * 50 * float(x.astype(np.float64).var(axis=0).mean())
-    oracle = Ridge(alpha=alpha, fit_intercept=False).fit(x - x.mean(axis=0, dtype=np.float64), y)
-    np.testing.assert_allclose(mean, x.mean(axis=0, dtype=np.float64), rtol=1e-6)
-    np.testing.assert_allclose(weights, oracle.coef_.T, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("ridge", [0.0, 1e-9])
@@ -57,13 +45,6 @@ def test_without_penalty_the_smallest_solution_is_taken(noiseless: World) -> Non
     assert np.linalg.matrix_rank(x - x.mean(axis=0), tol=1e-3) == 8 < DIM
     _, weights = solve_ridge(noiseless.templates.vectors, noiseless.coefficients, 0.0)
     np.testing.assert_allclose(weights, np.linalg.pinv(noiseless.mixing), atol=2e-3)
-
-
-def test_templates_that_are_all_alike_give_the_mean_face() -> None:
-    x = np.full((30, 4), 0.5, dtype=np.float32)
-    y = np.random.default_rng(0).standard_normal((30, 2)).astype(np.float32)
-    _, weights = solve_ridge(x, y, 0.01)
-    assert np.array_equal(weights, np.zeros((4, 2), dtype=np.float32))
 
 
 def test_exaggeration_scales_the_coefficients(world: World) -> None:
