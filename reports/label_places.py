@@ -9,7 +9,7 @@ Boxes = NDArray[np.float64]  # [N, 4] left, bottom, right, top
 _GAP = 5.0  # from a point to its name
 _STEPS = np.arange(-9, 10)  # heights of a name, up and down
 _SWEEPS = 4
-_ON_NAME, _OUTSIDE, _ON_MARK, _FAR = 50.0, 200.0, 6.0, 0.35
+_ON_NAME, _ON_MARK, _FAR = 50.0, 6.0, 0.35
 
 
 def place_labels(
@@ -21,20 +21,18 @@ def place_labels(
     """Boxes [N, 4] of the names of ``points``, all in one unit of length (points of a page).
 
     Each name tries places left, right, above and below its point, near ones first; what it covers
-    costs: most a part outside ``frame``, then other names, then ``marks``. Names are placed one by
-    one, then each again with the others in place, until none moves.
+    costs: other names more than ``marks``. Names are placed one by one, then each again with the
+    others in place, until none moves.
 
     Args:
         points: [N, 2] x, y.
         sizes: [N, 2] width, height of each name.
-        frame: left, bottom, right, top within which names must stay.
+        frame: [4] left, bottom, right, top; a place that leaves it is moved inside.
         marks: [M, 4] boxes of what names should not cover: points, lines, words.
     """
-    choices = [_choices(point, size) for point, size in zip(points, sizes, strict=True)]
+    choices = [_choices(point, size, frame) for point, size in zip(points, sizes, strict=True)]
     fixed = [
-        _FAR * _distance(boxes, point)
-        + _ON_MARK * _covered(boxes, marks)
-        + _OUTSIDE * (_area(boxes) - _shared(boxes, frame[None])[:, 0]) / _area(boxes)
+        _FAR * _distance(boxes, point) + _ON_MARK * _covered(boxes, marks)
         for boxes, point in zip(choices, points, strict=True)
     ]
     placed = np.full((len(points), 4), np.nan)
@@ -50,7 +48,9 @@ def place_labels(
     return placed
 
 
-def _choices(point: NDArray[np.float64], size: NDArray[np.float64]) -> Boxes:
+def _choices(
+    point: NDArray[np.float64], size: NDArray[np.float64], frame: NDArray[np.float64]
+) -> Boxes:
     """[K, 4]: right and left of the point at many heights, and centred above and below it."""
     width, height = size
     rise = _STEPS * height
@@ -61,8 +61,8 @@ def _choices(point: NDArray[np.float64], size: NDArray[np.float64]) -> Boxes:
         np.full(len(middle), -width / 2),
     ]
     y = [rise - height / 2, rise - height / 2, middle - height / 2 + np.sign(middle) * 1.0]
-    left = point[0] + np.concatenate(x)
-    bottom = point[1] + np.concatenate(y)
+    left = np.clip(point[0] + np.concatenate(x), frame[0], max(frame[0], frame[2] - width))
+    bottom = np.clip(point[1] + np.concatenate(y), frame[1], max(frame[1], frame[3] - height))
     return np.stack([left, bottom, left + width, bottom + height], axis=1)
 
 
