@@ -28,6 +28,7 @@ class Chart:
     alt: str
     caption: str
     table: Table
+    wide: bool = False  # over the whole page
 
 
 def display_fmr(results: Results) -> str | None:

@@ -24,7 +24,7 @@ _LETTER = 0.075  # inches, of one letter of a label; wide, as fonts of readers d
 _BEST = "best \u2198"
 _OWN = (0, (2, 1.2))  # dashes of the frame of an own model
 _LEADER = 8.0  # points between a point and its name from which a line joins them
-_CROWDED = 7  # judges from which the numbers are smaller
+CROWDED = 6  # judges above which a map takes the width of the page
 _DARKEST = 0.62  # share of red in a cell of 100 %, at which ink is still readable on it
 
 
@@ -66,15 +66,16 @@ def matrix_map(
     attacked model. A place without a cell, or whose rate was not measured, is hatched.
     """
     lines = matrix_lines(cells)
-    rise = _LETTER * 0.72 * max((len(short(j, 18)) for j in judges), default=1) + 0.1
+    width = 2 * WIDTH if len(judges) > CROWDED else WIDTH
+    rise = _LETTER * 0.72 * max((len(short(judge)) for judge in judges), default=1) + 0.1
     left = 0.12 + _LETTER * max((len(_line_name(line, lines)) for line in lines), default=1)
-    right = max(0.08, rise - (WIDTH - left) / max(len(judges), 1) / 2)
+    right = max(0.08, rise - (width - left) / max(len(judges), 1) / 2)
     below, height = 0.36, 0.4 * max(len(lines), 1)
     with styled():
-        figure = Figure(figsize=(WIDTH, rise + below + height))
+        figure = Figure(figsize=(width, rise + below + height))
         tall = figure.get_figheight()
         axes = figure.add_axes(
-            (left / WIDTH, below / tall, 1 - (left + right) / WIDTH, height / tall)
+            (left / width, below / tall, 1 - (left + right) / width, height / tall)
         )
         axes.set(xlim=(-0.5, len(judges) - 0.5), ylim=(len(lines) - 0.5, -0.5))
         found = {
@@ -85,7 +86,7 @@ def matrix_map(
             for x, judge in enumerate(judges):
                 _square(axes, x, y, found.get((*line, judge)), rates, fmr)
         axes.set_yticks(range(len(lines)), [_line_name(line, lines) for line in lines])
-        axes.set_xticks(range(len(judges)), [short(judge, 18) for judge in judges])
+        axes.set_xticks(range(len(judges)), [short(judge) for judge in judges])
         axes.tick_params(axis="both", length=0, colors=INK)
         axes.tick_params(axis="x", labeltop=True, labelbottom=False)
         for label in axes.get_xticklabels():
@@ -181,8 +182,7 @@ def _square(
         place.set(facecolor="none", edgecolor=GREY, hatch="////")
     else:
         place.set(facecolor=RED, alpha=0.04 + _DARKEST * value.value)
-        size = 8.5 if axes.get_xlim()[1] < _CROWDED else 7.0
-        axes.text(x, y, percent(value.value, unit=False), ha="center", va="center", fontsize=size)
+        axes.text(x, y, percent(value.value, unit=False), ha="center", va="center")
     if found is not None and (found[1] or found[0].unseen):
         edge, line, width = (INK, _OWN, 1.0) if found[1] else (TEAL, "-", 1.6)
         frame = Rectangle((x - 0.44, y - 0.41), 0.88, 0.82, fill=False, edgecolor=edge)

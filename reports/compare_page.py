@@ -9,7 +9,6 @@ from reports import compare_figures as figures
 from reports import compare_tables as tables
 from reports.charts import Chart, inline
 from reports.compare_words import (
-    NO_JUDGE,
     NO_PICTURE,
     counted_how,
     projection_says,
@@ -33,7 +32,6 @@ def compare_context(compare: CompareResult) -> dict[str, Any]:
     fmr = shown_fmr(compare)
     return {
         "verdict": verdict_of(compare),
-        "warning": "" if compare.judge else NO_JUDGE,
         "counted": counted_how(compare),
         "marks": [_mark(row) for row in compare.rows],
         "scale_note": scale_note(compare),
@@ -107,6 +105,7 @@ def _maps(compare: CompareResult, fmr: str | None) -> Iterator[Chart]:
             "templates were inverted. Columns: the judge. Without a frame: a judge that took part "
             "in the attack or never counts as unseen. Intervals are in the tables below.",
             Table("", ()),
+            wide=len(judges) > figures.CROWDED,
         )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -200,10 +201,13 @@ def test_two_attacks_on_one_source_are_two_lines() -> None:
     assert labels == ["dlib, appearance", "dlib, x"]
 
 
-def test_names_of_judges_stay_inside_the_figure() -> None:
-    long = ["a backbone of great length", "b" * 40, "m"]
+@pytest.mark.parametrize("more", [0, 9])
+def test_names_of_judges_stay_inside_the_figure_and_numbers_apart(more: int) -> None:
+    long = ["a backbone of great length", "b" * 40, "m", *(f"insightface:{i}" for i in range(more))]
     cells = [made.cell("dlib", "lbp").model_copy(update={"judge": judge}) for judge in long]
-    figure = figures.matrix_map(cells, judges=long, own=["dlib"] * 3, rates="type1", fmr="1e-3")
+    figure = figures.matrix_map(
+        cells, judges=long, own=["dlib"] * len(long), rates="type1", fmr="1e-3"
+    )
     figure.draw_without_rendering()
     wide, high = figure.bbox.width, figure.bbox.height
     labels: list[Text] = [*figure.axes[0].get_xticklabels(), *figure.axes[0].get_yticklabels()]
@@ -212,6 +216,9 @@ def test_names_of_judges_stay_inside_the_figure() -> None:
         assert box.x0 >= 0, label.get_text()
         assert box.x1 <= wide, label.get_text()
         assert box.y1 <= high, label.get_text()
+    numbers = boxes_of(figure)
+    assert len(numbers) == len(long)
+    assert not any(overlaps(a, b) for a, b in combinations(numbers, 2))
 
 
 def test_formats_show_accuracy_and_leakage_line_by_line() -> None:
