@@ -28,6 +28,7 @@ class Chart:
     alt: str
     caption: str
     table: Table
+    wide: bool = False  # over the whole page
 
 
 def display_fmr(results: Results) -> str | None:
@@ -49,7 +50,7 @@ def sar_charts(results: Results) -> Iterator[Chart]:
         figure = figures.sar_bars(results.attacks, judge=judge, fmr=fmr)
         yield Chart(
             f"Judge {judge}",
-            _inline(svg_text(figure, f"sar-{i}")),
+            inline(svg_text(figure, f"sar-{i}")),
             f"Bars: share of reconstructions accepted by {judge} at FMR {fmr_label(fmr)}, for each "
             "attack and control; the table below has the numbers.",
             f"Accepted by {judge} at FMR {fmr_label(fmr)}. Lines are 95 % intervals. The diamond "
@@ -73,7 +74,7 @@ def histogram_charts(results: Results) -> Iterator[Chart]:
         )
         yield Chart(
             f"Scores of {judge}",
-            _inline(svg_text(figure, f"histogram-{i}")),
+            inline(svg_text(figure, f"histogram-{i}")),
             f"Histograms of the scores of {judge}: photographs of the same and of different "
             "people, and the reconstructions of each attack, with the acceptance thresholds.",
             "Each area is scaled to one. A reconstruction to the right of a dashed line is "
@@ -87,7 +88,7 @@ def det_charts(results: Results) -> Iterator[Chart]:
     if results.det:
         yield Chart(
             "Error trade-off of the judges",
-            _inline(svg_text(figures.det_curves(results.det), "det")),
+            inline(svg_text(figures.det_curves(results.det), "det")),
             f"DET curves of {', '.join(results.det)}: strangers accepted against right persons "
             "refused.",
             "Nearer to the lower left is the better recognition model. Both axes are in normal "
@@ -103,7 +104,7 @@ def landmark_charts(results: Results) -> Iterator[Chart]:
         if marks.per_point and marks.mean_shape:
             yield Chart(
                 f"Landmark errors of {attack.attack}",
-                _inline(svg_text(figures.landmark_map(marks), f"landmarks-{i}")),
+                inline(svg_text(figures.landmark_map(marks), f"landmarks-{i}")),
                 "The outline of a face with a circle at each of its 68 landmarks, larger where "
                 f"{attack.attack} errs more.",
                 "The radius of a circle is the root mean squared error of its landmark, to the "
@@ -119,14 +120,15 @@ def training_charts(results: Results) -> Iterator[Chart]:
         if drawn:
             yield Chart(
                 f"Training of {attack}",
-                _inline(svg_text(figures.training_curves(drawn), f"training-{i}")),
+                inline(svg_text(figures.training_curves(drawn), f"training-{i}")),
                 f"Training curves of {attack}: {', '.join(drawn)}.",
                 "As recorded during training on the attacker's people.",
                 _curve_numbers(attack, drawn),
             )
 
 
-def _inline(svg: str) -> Markup:
+def inline(svg: str) -> Markup:
+    """A figure as it stands in a page."""
     # In a page the namespaces are implied, and the figure's own rule for `*` would reach out of it.
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
     return Markup(re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg))

@@ -7,8 +7,16 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+from reports.compare_exports import COMPARE_COLUMNS, Number, numbers_of
 from reports.files import write_private
-from reports.results import AttackResult, Estimate, JudgeResult, Measured, Results
+from reports.results import (
+    AttackResult,
+    Estimate,
+    JudgeResult,
+    Measured,
+    Results,
+    is_comparison,
+)
 from reports.tables import fmr_keys
 
 COLUMNS = (
@@ -44,19 +52,38 @@ def write_csv(results: Results, path: Path) -> None:
 
     Ranks and the mean similarity have no FMR; the detection rate, the measures of likeness and what
     an attack cost have neither FMR nor judge: those cells are empty. So are value, low and high
-    where ``not_measured`` says why. Costs are plain numbers, so they have no n.
+    where ``not_measured`` says why. Costs are plain numbers, so they have no n. A comparison has
+    columns of its own (:data:`COMPARE_COLUMNS`).
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    if results.compare is not None and is_comparison(results):
+        writer.writerow(COMPARE_COLUMNS)
+        writer.writerows(_compared(number) for number in numbers_of(results.compare))
+    else:
+        writer.writerow(COLUMNS)
+        writer.writerows(_audited(results))
+    write_private(path, text.getvalue().encode())
+
+
+def _compared(number: Number) -> tuple[str, ...]:
+    """In the order of COMPARE_COLUMNS."""
+    value = number.value
+    end = (repr(value), "", "", "", "") if isinstance(value, int) else _estimate(value)
+    unseen = "" if number.unseen is None else _flag(number.unseen)
+    names = (number.source, number.against, number.form, number.attack, number.judge)
+    place = (*map(_safe, names), unseen, _safe(number.measure), number.fmr)
+    return (number.part, *place, *end)
+
+
+def _audited(results: Results) -> Iterator[tuple[str, ...]]:
     for attack in results.attacks:
         head = (_safe(attack.attack), _safe(attack.backbone), _flag(attack.control))
         for judge, unseen, fmr, measure, value in _measures(attack):
             place = (_safe(judge), unseen, fmr, _safe(measure))
-            writer.writerow((*head, *place, *_estimate(value)))
+            yield (*head, *place, *_estimate(value))
         for measure, spent in _costs(attack):
-            writer.writerow((*head, "", "", "", measure, repr(spent), "", "", "", ""))
-    write_private(path, text.getvalue().encode())
+            yield (*head, "", "", "", measure, repr(spent), "", "", "", "")
 
 
 def _measures(attack: AttackResult) -> Iterator[tuple[str, str, str, str, Estimate]]:

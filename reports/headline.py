@@ -90,13 +90,14 @@ def _marks(
     for row in sorted(rows, key=lambda a: (a.control, a.attack != first)):
         value = getattr(row.judges[judge], measure).get(fmr)
         label = _CONTROLS.get(row.attack, row.attack)
-        yield _mark(label, "control" if row.control else "attack", value)
+        yield mark_of(label, "control" if row.control else "attack", value)
     chosen = next((row for row in rows if row.attack == first), rows[0])
     reference = chosen.judges[judge].type2_reference.get(fmr)
-    yield _mark("Another photograph (Type-II)", "photograph", reference)
+    yield mark_of("Another photograph (Type-II)", "photograph", reference)
 
 
-def _mark(label: str, role: str, value: Estimate | None) -> Mark:
+def mark_of(label: str, role: str, value: Estimate | None) -> Mark:
+    """The line of one estimate; what was not measured has no bar and says why."""
     if not isinstance(value, Measured):
         why = "not part of this run" if value is None else value.not_measured
         return Mark(label, role, "not measured", why=why)

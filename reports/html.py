@@ -14,18 +14,20 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import charts, tables
+from reports.compare_page import compare_context
 from reports.cost import cost_table
 from reports.files import write_private
 from reports.gallery import build_gallery
 from reports.headline import MEANING, top_of
 from reports.likeness_tables import glossary, likeness_tables
 from reports.more_tables import extension_tables
-from reports.results import RESULTS_NAME, Finding, Results, load_results
+from reports.results import RESULTS_NAME, Finding, Results, is_comparison, load_results
 from reports.search import search_sentences, search_tables
 from reports.words import Cell, Table, fmr_label
 
 REPORT_NAME = "report.html"
 _TEMPLATE = "report.html.j2"
+_COMPARISON = "compare.html.j2"
 _STYLE = "style.css"
 
 
@@ -44,8 +46,12 @@ def render_report(run: Path, *, reveal: bool = False) -> Path:
 
 def render_page(results: Results, run: Path, *, reveal: bool = False) -> str:
     """The page as text; ``run`` is where the relative paths of the pictures start."""
-    template = _environment().get_template(_TEMPLATE)
-    return template.render(_context(results, run, reveal=reveal))
+    context = _shared(results)
+    if results.compare is not None and is_comparison(results):
+        name, own = _COMPARISON, compare_context(results.compare)
+    else:
+        name, own = _TEMPLATE, _context(results, run, reveal=reveal)
+    return _environment().get_template(name).render(context | own)
 
 
 def _environment() -> Environment:
@@ -63,15 +69,28 @@ def _read(name: str) -> str:
     return files("templates").joinpath(name).read_text(encoding="utf-8")
 
 
-def _context(results: Results, run: Path, *, reveal: bool) -> dict[str, Any]:
-    gallery = build_gallery(results, run, reveal=reveal)
+def _shared(results: Results) -> dict[str, Any]:
+    """What every page has."""
     faces = results.faces
     return {
         "results": results,
         "style": Markup(_read(_STYLE)),
         "created": results.created[:16].replace("T", " "),
-        "top": top_of(results),
         "meaning": MEANING,
+        "backbones": tables.backbone_table(results),
+        "accuracy": tables.accuracy_table(results),
+        "faces_tables": []
+        if faces is None
+        else [tables.split_table(faces), tables.faces_table(faces)],
+        "face_notes": [] if faces is None else faces.notes,
+        "provenance": tables.provenance_table(results),
+    }
+
+
+def _context(results: Results, run: Path, *, reveal: bool) -> dict[str, Any]:
+    gallery = build_gallery(results, run, reveal=reveal)
+    return {
+        "top": top_of(results),
         "findings": [_finding(finding) for finding in results.findings],
         "sar_tables": [tables.sar_table(results, judge) for judge in tables.judges_of(results)],
         "sar_charts": list(charts.sar_charts(results)),
@@ -86,16 +105,9 @@ def _context(results: Results, run: Path, *, reveal: bool) -> dict[str, Any]:
         "ranks": tables.rank_table(results),
         "likeness": likeness_tables(results),
         "glossary": glossary(results),
-        "backbones": tables.backbone_table(results),
-        "accuracy": tables.accuracy_table(results),
-        "faces_tables": []
-        if faces is None
-        else [tables.split_table(faces), tables.faces_table(faces)],
-        "face_notes": [] if faces is None else faces.notes,
         "search": search_tables(results.search, charts.display_fmr(results)),
         "search_says": search_sentences(results.search, charts.display_fmr(results)),
         "extensions": extension_tables(results),
-        "provenance": tables.provenance_table(results),
     }
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-from reports.results import AttackResult
+from reports.results import Estimate
 from reports.words import Kind
 
 FRECHET = "frechet_"  # and the name of a judge
@@ -112,8 +112,17 @@ def measure_of(name: str) -> Measure:
     return {**PIXELS, **PERCEIVED, **MARKS}.get(name) or Measure(name, "")
 
 
-def image_names(attacks: Iterable[AttackResult]) -> list[str]:
-    """Every image measure of the attacks, in the order of the report."""
-    names = dict.fromkeys(name for attack in attacks for name in attack.image)
+class Pictured(Protocol):
+    """Anything whose pictures were measured."""
+
+    @property
+    def image(self) -> Mapping[str, Estimate]:
+        """Measures of likeness by name."""
+        ...
+
+
+def image_names(rows: Iterable[Pictured]) -> list[str]:
+    """Every image measure of the rows, in the order of the report."""
+    names = dict.fromkeys(name for row in rows for name in row.image)
     order = {name: place for place, name in enumerate((*PIXELS, *PERCEIVED))}
     return sorted(names, key=lambda name: order.get(name, len(order)))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from reports.compare_tables import difference_table, fmr_table
 from reports.results import Estimate, Results
 from reports.tables import fmr_keys
-from reports.words import DASH, MINUS, Cell, Kind, Table, count, fmr_label, number
+from reports.words import DASH, Cell, Kind, Table, count, fmr_label, number
 
 
 def extension_tables(results: Results) -> list[Table]:
     """Those tables that have rows."""
+    compare = results.compare
     tables = (
         _store(results),
         _gates(results),
         _stress(results),
         _protections(results),
-        *_compare(results),
+        *([] if compare is None else [fmr_table(compare), difference_table(compare)]),
     )
     return [table for table in tables if table.rows]
 
@@ -82,20 +84,6 @@ def _protections(results: Results) -> Table:
         head = [Cell(row.scheme, detail=known), Cell(row.attack), Cell(row.judge)]
         _by_fmr(table, head, ((row.type1, "rate"), (row.type2, "rate"), (row.tmr, "rate")))
     return table
-
-
-def _compare(results: Results) -> list[Table]:
-    if results.compare is None:
-        return []
-    rows = Table("Comparison", ("Name", "FMR", "SAR", "TMR", "Grade"))
-    for row in results.compare.rows:
-        for key in fmr_keys([*row.sar, *row.tmr]):
-            values = [rows.estimate(row.sar.get(key)), rows.estimate(row.tmr.get(key))]
-            rows.rows.append([Cell(row.name), Cell(fmr_label(key)), *values, Cell(row.grade)])
-    pairs = Table("Differences (paired)", ("First less second", "FMR", "Difference of SAR"))
-    for pair in results.compare.differences:
-        _by_fmr(pairs, [Cell(f"{pair.left} {MINUS} {pair.right}")], ((pair.sar, "margin"),))
-    return [rows, pairs]
 
 
 def _by_fmr(

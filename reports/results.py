@@ -116,6 +116,7 @@ __all__ = [
     "View2",
     "dump_results",
     "fmr_value",
+    "is_comparison",
     "load_results",
     "save_results",
 ]
@@ -211,6 +212,11 @@ class Results(Model):
     findings: list[Finding] = Field(default_factory=list)
     gates: list[GateResult] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
+
+
+def is_comparison(results: Results) -> bool:
+    """True of what ``faceleak compare`` wrote: a comparison and no audit of its own."""
+    return results.compare is not None and not results.attacks and not results.target
 
 
 def dump_results(results: Results) -> str:

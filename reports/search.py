@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from reports.results import Estimate, Measured
 from reports.search_results import SearchResult
 from reports.tables import fmr_keys
-from reports.words import DASH, Cell, Table, count, fmr_label, gathered
+from reports.words import DASH, Cell, Table, count, fmr_label, gathered, listed
 
 INTRO = (
     "Here nobody read the templates. The attacker asked how alike each one is to faces of his own, "
@@ -42,17 +42,13 @@ def search_sentences(rows: Sequence[SearchResult], fmr: str | None) -> list[str]
 
 def _sentence(number: int, judges: Sequence[str]) -> str:
     if number == _NEVER:
-        names = _listed(judges, "or")
+        names = listed(judges, "or")
         return f"No number of scores that was tried does as well with {names} as the template."
     accept = "accepts" if len(judges) == 1 else "accept"
     return (
-        f"From {count(number)} scores on, {_listed(judges, 'and')} {accept} the reconstructions "
+        f"From {count(number)} scores on, {listed(judges, 'and')} {accept} the reconstructions "
         "about as often as those from the templates themselves."
     )
-
-
-def _listed(names: Sequence[str], last: str) -> str:
-    return f" {last} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _scores(rows: Sequence[SearchResult], fmr: str) -> Table:

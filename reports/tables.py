@@ -56,7 +56,7 @@ def sar_table(results: Results, judge: str) -> Table:
     found = [(a, a.judges[judge]) for a in results.attacks if judge in a.judges]
     shown = []
     for key in fmr_keys(key for _, said in found for key in (*said.type1, *said.type2)):
-        why = _nothing_at(key, [said for _, said in found])
+        why = nothing_at(key, [rates for _, said in found for rates in _rates(said)])
         if why:
             table.below.append(f"Not measured at FMR {fmr_label(key)}: {why}")
         else:
@@ -66,9 +66,9 @@ def sar_table(results: Results, judge: str) -> Table:
     return table
 
 
-def _nothing_at(fmr: str, judges: Iterable[JudgeResult]) -> str:
+def nothing_at(fmr: str, rates: Iterable[ByFmr]) -> str:
     """Why nothing was measured at an FMR; empty where something was."""
-    cells = [rates.get(fmr) for judge in judges for rates in _rates(judge)]
+    cells = [values.get(fmr) for values in rates]
     if any(isinstance(cell, Measured) for cell in cells):
         return ""
     reasons = [cell.not_measured for cell in cells if isinstance(cell, NotMeasured)]

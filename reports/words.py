@@ -27,7 +27,7 @@ class Cell:
     text: str
     detail: str = ""
     extra: str = ""  # beside the detail, or below it where there is no room
-    tone: Literal["", "missing", "flag", "strong"] = ""
+    tone: Literal["", "missing", "flag", "strong", "words"] = ""
     note: str = ""  # number of a footnote of the table
     rows: int = 1  # rows that a row's heading spans
     warning: str = ""  # a line of its own that must not be missed
@@ -73,22 +73,23 @@ class Table:
 
 def gathered(table: Table) -> Table:
     """The table with an n that a whole column shares said once, in its heading; so is that nothing
-    in the column has an interval. Rows must be as long as the headings."""
+    in the column has an interval. A shorter row lacks its first cells, as a heading spans it."""
     columns = list(table.columns)
     rows = [list(row) for row in table.rows]
     for i, heading in enumerate(columns):
-        cells = [row[i] for row in rows if row[i].extra]
+        places = [(row, i - len(columns) + len(row)) for row in rows]
+        told = [(row, j) for row, j in places if j >= 0 and row[j].extra]
+        cells = [row[j] for row, j in told]
         if len({cell.extra for cell in cells}) != 1:
             continue
         plain = all(cell.detail == _PLAIN for cell in cells)
         top = heading if isinstance(heading, Cell) else Cell(heading)
         detail = ", ".join(filter(None, [top.detail, _PLAIN if plain else ""]))
         # An n needs a line to stand beside.
-        told = (detail, cells[0].extra) if detail else (cells[0].extra, "")
-        columns[i] = replace(top, detail=told[0], extra=told[1])
-        for row in rows:
-            if row[i].extra:
-                row[i] = replace(row[i], detail="" if plain else row[i].detail, extra="")
+        both = (detail, cells[0].extra) if detail else (cells[0].extra, "")
+        columns[i] = replace(top, detail=both[0], extra=both[1])
+        for row, j in told:
+            row[j] = replace(row[j], detail="" if plain else row[j].detail, extra="")
     return replace(table, columns=columns, rows=rows)
 
 
@@ -136,6 +137,11 @@ def interval(value: Measured, kind: Kind = "rate") -> str:
 def count(value: int) -> str:
     """12345 -> ``12,345``."""
     return f"{value:,}"
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """``a, b and c``; at least one name."""
+    return f" {last} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def fmr_label(key: str) -> str:
