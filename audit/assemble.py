@@ -16,6 +16,8 @@ from audit.attempts import Attempted, consulted
 from audit.estimates import estimate, mean_estimate, rate_estimate
 from audit.judging import Bench, Judge
 from audit.likeness import judge_distances
+from audit.outcomes import OutcomeLog
+from audit.samples import pseudonym_salt
 from audit.verdict import judge_of
 from biometrics.faces.images import digest
 from biometrics.metrics.curves import WeightedScores, score_histograms
@@ -60,13 +62,17 @@ RATES = ("type1", "type2", "type2_reference", "reconstruction_fmr", "sar_ignorin
 
 
 class Assembly:
-    """Computes every number of the attacks' rows from the judges and the attempts."""
+    """Computes every number of the attacks' rows from the judges and the attempts.
+
+    ``outcomes`` collects what the rows are averages of, person by person.
+    """
 
     def __init__(self, bench: Bench) -> None:
         self.bench, self.judges = bench, bench.judges
         self.config, self.people, self.models = bench.config, bench.people, bench.models
         self.seed, self.subjects = bench.seed, bench.subjects
         self.rows = self.people.split.leaked
+        self.outcomes = OutcomeLog(self.subjects, pseudonym_salt())
 
     @property
     def consulted(self) -> list[str]:
@@ -80,6 +86,7 @@ class Assembly:
         for judge in self.judges:
             other = self.attempts(judge, nearest) if nearest is not None else None
             judges[judge.name] = self._judged(judge, made, other)
+        self.outcomes.add_likeness(made.name, made.looks.images)
         return AttackResult(
             attack=made.name,
             backbone=self.models.target,
@@ -129,6 +136,7 @@ class Assembly:
                     column[cut.label] = NotMeasured(not_measured=cut.why)
                 continue
             found = acceptance(mine, cut.value, seed=self.seed)
+            self.outcomes.add_rates(made.name, judge.name, cut.label, found.by_subject)
             for name, column in rates.items():
                 column[cut.label] = estimate(getattr(found, name))
             margins[cut.label] = (

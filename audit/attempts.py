@@ -86,7 +86,7 @@ class Attempted:
     @property
     def detected(self) -> NDArray[np.bool_]:
         """Whether a face was found in the reconstruction, bool [N]."""
-        return np.asarray(np.isfinite(self.redetected).all(axis=(1, 2)))
+        return _has_face(self.redetected)
 
 
 class Fitted(NamedTuple):
@@ -102,6 +102,25 @@ class _Inverted(NamedTuple):
     crops: NDArray[np.uint8]
     landmarks: NDArray[np.float32] | None
     seconds: float
+
+
+class Tried(NamedTuple):
+    """The stage of an attack's reconstructions, and those of the judges' templates of them."""
+
+    made: Stage
+    judged: Mapping[str, Stage]
+
+    @property
+    def detected(self) -> NDArray[np.bool_]:
+        """Whether a face was found in the reconstruction, bool [N]."""
+        return _has_face(np.load(self.made.folder / "redetected.npy", allow_pickle=False))
+
+    def vectors(self, judge: str) -> NDArray[np.float32]:
+        """A judge's templates of the reconstructions [N, D]."""
+        found: NDArray[np.float32] = np.load(
+            self.judged[judge].folder / "vectors.npy", allow_pickle=False
+        )
+        return found
 
 
 class Attempts:
@@ -154,6 +173,13 @@ class Attempts:
 
     def attempt(self, name: str, settings: Mapping[str, Any], *, seed: int) -> Attempted:
         """Everything that is known of one attack, from finished stages where they exist."""
+        tried = self.tried(name, settings, seed=seed)
+        looks = self.likeness.compare(name, tried.made)
+        checked = make_settings(name, settings)
+        return _read(name, tried, looks, attack_class(name).consulted(checked, self.models.target))
+
+    def tried(self, name: str, settings: Mapping[str, Any], *, seed: int) -> Tried:
+        """The reconstructions of one attack and what the judges made of them, as stages."""
         checked, kind = make_settings(name, settings), attack_class(name)
         place = file_name(name)
         if kind.control:
@@ -176,8 +202,7 @@ class Attempts:
             )
             for judge in self.models.judges
         }
-        looks = self.likeness.compare(name, made)
-        return _read(name, made, judged, looks, kind.consulted(checked, self.models.target))
+        return Tried(made, judged)
 
     def fit(self, name: str, settings: AttackSettings, *, seed: int) -> Fitted:
         """The fitted attack, from its finished stage where there is one."""
@@ -301,18 +326,17 @@ class Attempts:
         np.save(out / "vectors.npy", np.concatenate(parts), allow_pickle=False)
 
 
+def _has_face(redetected: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(redetected).all(axis=(1, 2)))
+
+
 def _shows_photographs(name: str) -> bool:
     """Controls that learn nothing, but show what the attacker has."""
     return attack_class(name).control and name != "control:shuffled"
 
 
-def _read(
-    name: str,
-    made: Stage,
-    judged: Mapping[str, Stage],
-    looks: Stage,
-    consulted_names: frozenset[str],
-) -> Attempted:
+def _read(name: str, tried: Tried, looks: Stage, consulted_names: frozenset[str]) -> Attempted:
+    made = tried.made
     record = json.loads((made.folder / "attack.json").read_text())
     predicted = made.folder / "predicted.npy"
     return Attempted(
@@ -322,15 +346,12 @@ def _read(
         crops=np.load(made.folder / "crops.npy", mmap_mode="r", allow_pickle=False),
         predicted=np.load(predicted, allow_pickle=False) if predicted.exists() else None,
         redetected=np.load(made.folder / "redetected.npy", allow_pickle=False),
-        vectors={
-            judge: np.load(stage.folder / "vectors.npy", allow_pickle=False)
-            for judge, stage in judged.items()
-        },
+        vectors={judge: tried.vectors(judge) for judge in tried.judged},
         looks=read_looks(looks),
         curves=record["curves"],
         training=None if record["training"] is None else Training(**record["training"]),
         seconds_fit=record["seconds"]["fit"],
         seconds_invert=record["seconds"]["invert"],
         consulted=consulted_names,
-        keys=(made.key, looks.key, *(stage.key for stage in judged.values())),
+        keys=(made.key, looks.key, *(stage.key for stage in tried.judged.values())),
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from audit.cli_compare import compare
 from audit.cli_faces import faces_app
 from audit.cli_options import FolderOut, Json, Reveal, RunOut, Set, echo_json
 from audit.cli_tools import doctor, embed
@@ -163,6 +164,7 @@ def train(
     typer.echo(train_attack(effective, attack, out, Watch.on_stderr()).parent)
 
 
+app.command()(compare)
 app.command()(embed)
 
 

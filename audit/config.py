@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
 import yaml
 from pydantic import (
@@ -88,7 +88,7 @@ def parse_attack(given: object) -> AttackChoice:
     raise ValueError(f"an attack is a name, or one name with its settings; got {given!r}")
 
 
-def _listed(given: object) -> object:
+def listed(given: object) -> object:
     """One value where a list belongs is a list of one."""
     return [given] if isinstance(given, str | int | float | Mapping) else given
 
@@ -103,7 +103,8 @@ def _expanded(given: object) -> object:
     return given
 
 
-def _different(names: Sequence[str]) -> None:
+def refuse_twice(names: Sequence[str]) -> None:
+    """Raises ValueError where a name stands twice."""
     twice = {name for name in names if list(names).count(name) > 1}
     if twice:
         raise ValueError(f"'{min(twice)}' is named twice")
@@ -196,7 +197,7 @@ class OutputSettings(_Group):
 
     reveal: bool = False
     formats: Annotated[
-        tuple[Literal["html", "json", "csv"], ...], BeforeValidator(_listed), Field(min_length=1)
+        tuple[Literal["html", "json", "csv"], ...], BeforeValidator(listed), Field(min_length=1)
     ] = ("html", "json")
     samples: int = Field(default=12, ge=0, le=200)
 
@@ -229,8 +230,8 @@ class AuditConfig(_Group):
     faces: FacesSettings
     target: Name = "dlib"
     leak: LeakSettings = LeakSettings()
-    judges: Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(min_length=1)] = ("dlib",)
-    attacks: Annotated[tuple[AttackEntry, ...], BeforeValidator(_listed), Field(min_length=1)] = (
+    judges: Annotated[tuple[Name, ...], BeforeValidator(listed), Field(min_length=1)] = ("dlib",)
+    attacks: Annotated[tuple[AttackEntry, ...], BeforeValidator(listed), Field(min_length=1)] = (
         AttackChoice("appearance", {}),
         AttackChoice("linear", {}),
     )
@@ -238,7 +239,7 @@ class AuditConfig(_Group):
     training: TrainingSettings = TrainingSettings()
     search: SearchSettings | None = None
     weights: dict[str, UserPath] = Field(default_factory=dict)
-    fmr: Annotated[tuple[FmrEntry, ...], BeforeValidator(_listed), Field(min_length=1)] = (
+    fmr: Annotated[tuple[FmrEntry, ...], BeforeValidator(listed), Field(min_length=1)] = (
         Fmr("1e-2", 1e-2),
         Fmr("1e-3", 1e-3),
         Fmr("1e-4", 1e-4),
@@ -252,9 +253,9 @@ class AuditConfig(_Group):
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
-        _different(self.judges)
-        _different([attack.name for attack in self.attacks])
-        _different([fmr.label for fmr in self.fmr])
+        refuse_twice(self.judges)
+        refuse_twice([attack.name for attack in self.attacks])
+        refuse_twice([fmr.label for fmr in self.fmr])
         return self
 
     @model_validator(mode="after")
@@ -264,15 +265,30 @@ class AuditConfig(_Group):
         return self
 
 
+C = TypeVar("C", bound=AuditConfig)
+
+
 def load_config(
     source: Path | str | Traversable | None = None,
     *,
     overrides: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> AuditConfig:
-    """The effective configuration of an audit.
+    """The effective configuration of an audit; see :func:`load_as`."""
+    return load_as(AuditConfig, source, overrides=overrides, environ=environ)
+
+
+def load_as(
+    kind: type[C],
+    source: Path | str | Traversable | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> C:
+    """The effective configuration of an audit, or of another kind of run.
 
     Args:
+        kind: the model of its keys.
         source: a YAML file, or the name of a configuration that ships (``demo``); None for the
             defaults alone. Relative paths inside it are taken from the current folder.
         overrides: ``key.sub=value`` each, as given to ``--set``.
@@ -286,9 +302,9 @@ def load_config(
     layers += environment_layer(environ or {})
     layers += [override_layer(text) for text in overrides]
     for layer in layers:
-        check_keys(AuditConfig, layer)
+        check_keys(kind, layer)
     try:
-        return AuditConfig.model_validate(merge(layers))
+        return kind.model_validate(merge(layers))
     except ValidationError as error:
         raise ConfigError(_explain(error)) from error
 

@@ -13,6 +13,7 @@ from audit.attempts import CONTROLS, Attempted, Attempts, consulted
 from audit.config import AuditConfig, effective_yaml, load_config
 from audit.judging import Bench
 from audit.models import Models, prepare_models
+from audit.outcomes import OUTCOMES
 from audit.people import People, gather_people, seed_for
 from audit.run_folder import RunFolder, full_disk_as_error, remove, stage_key
 from audit.samples import choose_rows, draw_samples, pseudonym_salt
@@ -61,12 +62,14 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
         searched = _search(config, tries, made, seed)
         key = _results_key(config, people, models, made, searched)
         path = run.path / RESULTS_NAME
-        if not run.has_results(key):
+        if not run.has_results(key) or not (run.path / OUTCOMES).is_file():
             # The pictures change with the results: what is killed in between belongs to neither.
             run.forget_results()
             with watch.task("work out the rates and their intervals"), full_disk_as_error(out):
                 assembly = Assembly(Bench(config, people, models))
-                save_results(_results(config, assembly, made, searched, run), path)
+                results = _results(config, assembly, made, searched, run)
+                run.write_by(OUTCOMES, assembly.outcomes.save)
+                save_results(results, path)
             run.finish(key)
         with watch.task("write the report"), full_disk_as_error(out):
             _render(config, run.path)
@@ -86,7 +89,7 @@ def _leave_other_results(config: AuditConfig, run: RunFolder, watch: Watch) -> N
     if not same:
         watch.note(f"{run.path} was made with other settings: what depends on them is done again")
         run.forget_results()
-        for name in (RESULTS_NAME, REPORT_NAME, CSV_NAME):
+        for name in (RESULTS_NAME, REPORT_NAME, CSV_NAME, OUTCOMES):
             remove(run.path / name)
 
 

@@ -191,12 +191,16 @@ class RunFolder:
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write one file of the run in one step."""
+        data = content.encode() if isinstance(content, str) else content
+        return self.write_by(name, lambda path: path.write_bytes(data))
+
+    def write_by(self, name: str, save: Callable[[Path], object]) -> Path:
+        """Write one file of the run in one step, by a function that writes to the path given."""
         path = self.path / name
         temporary = path.parent / f"{TEMPORARY}{path.name}"
-        data = content.encode() if isinstance(content, str) else content
         with full_disk_as_error(self.path):
             try:
-                temporary.write_bytes(data)
+                save(temporary)
                 os.replace(temporary, path)
             except BaseException:
                 remove(temporary)

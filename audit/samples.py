@@ -92,9 +92,10 @@ def _shown_fmr(assembly: Assembly) -> str:
     return min(measured, key=float)
 
 
-def pseudonym(name: str, salt: bytes, prefix: str) -> str:
-    """A name that says nothing to whoever lacks the salt, such as ``S-3f9ac2d1``."""
-    return f"{prefix}-{hashlib.blake2b(name.encode(), key=salt, digest_size=4).hexdigest()}"
+def pseudonym(name: str, salt: bytes, prefix: str, *, size: int = 4) -> str:
+    """A name that says nothing to whoever lacks the salt, such as ``S-3f9ac2d1``: ``size`` bytes
+    of a keyed hash."""
+    return f"{prefix}-{hashlib.blake2b(name.encode(), key=salt, digest_size=size).hexdigest()}"
 
 
 def pseudonym_salt() -> bytes:

@@ -6,11 +6,13 @@ on who else is in the folder (64 / 16 / 20).
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -90,6 +92,20 @@ def split_rows(subjects: Iterable[str], roles: dict[str, Role]) -> Split:
     split = Split(**{role: np.array(found, dtype=np.intp) for role, found in rows.items()})
     _check(split, names)
     return split
+
+
+def read_split(path: Path) -> tuple[int, dict[str, str]]:
+    """The seed of a run's ``split.csv`` and the role of every face in it, by ``face_id``.
+
+    Raises:
+        InputError: unreadable, or no such file.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            seed = int(file.readline().split()[-1])
+            return seed, {row["face_id"]: row["role"] for row in csv.DictReader(file)}
+    except (OSError, ValueError, LookupError) as error:
+        raise InputError(f"{path} is not the split of a run: {error}") from error
 
 
 def _check(split: Split, names: list[str]) -> None:

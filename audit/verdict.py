@@ -150,11 +150,12 @@ def _candidates(
             if judge.unseen is not unseen or (not unseen and name != target):
                 continue
             for fmr, sar in judge.type1.items():
-                if isinstance(sar, Measured) and (not unseen or _strong(judge, fmr)):
+                if isinstance(sar, Measured) and (not unseen or is_strong(judge, fmr)):
                     yield _Candidate(attack.attack, name, fmr, sar)
 
 
-def _strong(judge: JudgeResult, fmr: str) -> bool:
+def is_strong(judge: JudgeResult, fmr: str) -> bool:
+    """Whether a judge accepts at least half of the genuine pairs at an FMR."""
     reference: Estimate | None = judge.type2_reference.get(fmr)
     return isinstance(reference, Measured) and reference.value >= WEAK_JUDGE
 

@@ -25,9 +25,9 @@ from attacks.base import (
 )
 from attacks.checks import check_dimension, check_pairs
 from attacks.inversion.decoder import resized_crops
-from attacks.inversion.linear import solve_ridge
 from attacks.saved import read_arrays
 from biometrics.faces.faceset import FaceSet
+from biometrics.ridge import solve_ridge
 from biometrics.templates import TemplateSet
 
 FILE = "linear-pixels.safetensors"
@@ -81,7 +81,7 @@ class LinearPixels(InversionAttack):
         self.picture = (average / 255).astype(np.float32).reshape(pixels.shape[1:])
         # The mean is taken off before the projection, so that of the projected ones is nothing.
         self.mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-        shortened = (vectors - self.mean) @ self.directions
+        shortened = ((vectors - self.mean) @ self.directions).astype(np.float32)
         self.weights = np.empty((shortened.shape[1], flat.shape[1]), dtype=np.float32)
         for start in range(0, flat.shape[1], PIXELS_AT_ONCE):
             part = slice(start, start + PIXELS_AT_ONCE)

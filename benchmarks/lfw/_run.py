@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.split import unit_hash
+from audit.split import read_split, unit_hash
 from biometrics.faces.faceset import FaceSet
 from biometrics.metrics.verification import nonmated_threshold
 from biometrics.templates import TemplateSet
@@ -30,9 +29,7 @@ class LfwRun:
     def read(cls, folder: Path) -> LfwRun:
         """The run in that folder; its seed stands in the first line of ``split.csv``."""
         faces = FaceSet.load(folder / "faces")
-        with (folder / "split.csv").open(newline="") as file:
-            seed = int(file.readline().split()[-1])
-            roles = {row["face_id"]: row["role"] for row in csv.DictReader(file)}
+        seed, roles = read_split(folder / "split.csv")
         found = np.array([roles.get(face, "") for face in faces.table["face_id"]])
         return cls(folder, faces, found, seed)
 

@@ -26,13 +26,11 @@ from torch import Tensor
 from biometrics.backbones.base import Backbone, BackboneSpec, register_backbone
 from biometrics.backbones.embed import check_crops, to_tensor
 from biometrics.errors import InputError, OutputError, WeightsError
+from biometrics.faces.grey import grey
 
 NAME = "eigenfaces"
 SIZE = 64
 MAX_DIM = 128
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of R, G, B in grey (ITU-R BT.601)."""
-
 SMALLEST_VARIANCE = 1e-6
 """Components below this part of the largest variance are dropped: whitening would blow up noise."""
 
@@ -81,8 +79,7 @@ class Eigenfaces(Backbone):
 
 def grey_pixels(inputs: Tensor) -> Tensor:
     """Grey values [N, H * W] of pictures [N, 3, H, W], in their range."""
-    luma = torch.tensor(LUMA, dtype=inputs.dtype, device=inputs.device).reshape(1, 3, 1, 1)
-    return (inputs * luma).sum(dim=1).flatten(1)
+    return grey(inputs).flatten(1)
 
 
 class Cutter(Backbone):
@@ -108,25 +105,26 @@ def fit_components(crops: NDArray[np.uint8], *, max_dim: int = MAX_DIM) -> Compo
     dim = min(max_dim, len(crops) - 1)
     if dim < 1:
         raise InputError(f"eigenfaces need at least two faces, got {len(crops)}")
-    grey = _grey_matrix(crops)
-    if np.ptp(grey, axis=0).max() < 1e-5:  # less than rounding to 8 bits can make
+    seen = grey_matrix(crops)
+    if np.ptp(seen, axis=0).max() < 1e-5:  # less than rounding to 8 bits can make
         raise InputError(f"eigenfaces need different faces, got {len(crops)} equal ones")
     solver = "full" if len(crops) <= 4 * max_dim else "randomized"  # exact where that is cheap
-    pca = PCA(n_components=dim, svd_solver=solver, iterated_power=7, random_state=0).fit(grey)
+    pca = PCA(n_components=dim, svd_solver=solver, iterated_power=7, random_state=0).fit(seen)
     variance = pca.explained_variance_
     kept = variance > SMALLEST_VARIANCE * variance[0]
     parts = (pca.mean_, pca.components_[kept], np.sqrt(variance[kept]))
     return Components(*(torch.from_numpy(np.ascontiguousarray(p, np.float32)) for p in parts))
 
 
-def _grey_matrix(crops: NDArray[np.uint8], batch_size: int = 64) -> NDArray[np.float32]:
+def grey_matrix(crops: NDArray[np.uint8], batch_size: int = 64) -> NDArray[np.float32]:
+    """What eigenfaces see of crops uint8 [N, 224, 224, 3]: grey pixels [N, 64 * 64] in [0, 1]."""
     cutter = Cutter()
-    grey = np.empty((len(crops), SIZE * SIZE), dtype=np.float32)
+    seen = np.empty((len(crops), SIZE * SIZE), dtype=np.float32)
     for start in range(0, len(crops), batch_size):
         with torch.inference_mode():
             batch = cutter(to_tensor(crops[start : start + batch_size])).numpy()
-        grey[start : start + len(batch)] = batch
-    return grey
+        seen[start : start + len(batch)] = batch
+    return seen
 
 
 def read_components(path: Path) -> Components:
@@ -156,6 +154,13 @@ def _check_components(components: Components, path: Path) -> None:
         raise WeightsError(f"{path}: expected finite float32 values")
     if not (components.scale > 0).all():
         raise WeightsError(f"{path}: standard deviations must be positive")
+
+
+def projected(components: Components, seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The grey faces [N, P] that templates of those ``seen`` hold: the mean and the part along the
+    components, without rounding and not clipped."""
+    mean, directions = components.mean.numpy(), components.directions.numpy()
+    return np.asarray(mean + (seen - mean) @ directions.T @ directions, dtype=np.float32)
 
 
 class EigenfacesFactory:

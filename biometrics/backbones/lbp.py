@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from biometrics.backbones.base import Backbone, BackboneSpec, register_backbone
+from biometrics.faces.grey import grey
 
 NAME = "lbp"
 SAMPLES = 8
@@ -33,9 +34,6 @@ INPUT_SIZE = REGIONS * REGION_SIZE + 2 * RADIUS
 
 BINS = SAMPLES * (SAMPLES - 1) + 3
 """One for each uniform pattern, 58 of them, and the last for all others."""
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of R, G, B in grey (ITU-R BT.601)."""
 
 SPEC = BackboneSpec(
     name=NAME,
@@ -81,8 +79,7 @@ def grey_levels(inputs: Tensor) -> Tensor:
     Rounded, since a pattern asks which of two pixels is brighter: rounding errors would decide
     wherever a picture is flat.
     """
-    luma = torch.tensor(LUMA, dtype=inputs.dtype, device=inputs.device).reshape(1, 3, 1, 1)
-    return (inputs.detach() * luma * 255.0).sum(dim=1).round()
+    return grey(inputs.detach() * 255.0).round()
 
 
 def pattern_codes(grey: Tensor) -> Tensor:

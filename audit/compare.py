@@ -1,0 +1,271 @@
+"""``faceleak compare``: the same faces, people, attacks and budget for several backbones."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from attacks.base import attack_class
+from audit.assemble import now
+from audit.compare_config import CompareConfig
+from audit.compared_run import ComparedRun, judged, read_runs, strongest
+from audit.config import AuditConfig, load_as
+from audit.formats import FOLDER, try_formats
+from audit.pipeline import run_audit
+from audit.predictability import predictabilities
+from audit.projection import check_projection
+from audit.ranking import (
+    CommonJudge,
+    Standing,
+    common_judge,
+    compare_rows,
+    differences,
+    standing,
+)
+from audit.run_folder import MANIFEST, RunFolder, file_name, read_stage
+from audit.verdict import NOTES
+from audit.watch import Watch
+from biometrics.backbones.base import BACKBONES
+from biometrics.errors import ConfigError
+from faceleak import __version__
+from reports.html import render_report
+from reports.results import (
+    RESULTS_NAME,
+    CompareCell,
+    CompareResult,
+    FormatRow,
+    Provenance,
+    Results,
+    save_results,
+)
+
+SHARED = ("faces", "templates", "appearance", "backbones")
+"""What runs on the same faces have in common, as folders below a run."""
+
+
+def compare(
+    sources: Sequence[str],
+    out: Path,
+    watch: Watch,
+    *,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Path:
+    """Run what is missing and compare.
+
+    Args:
+        sources: configurations, each of one or several targets, and folders of finished runs.
+        out: gets a run for every target of the configurations, ``results.json`` and
+            ``report.html``.
+        watch: shows progress.
+        overrides, environ: for the configurations, as in an audit.
+
+    Returns:
+        The path of ``results.json``.
+
+    Raises:
+        ConfigError: fewer than two backbones, or runs that differ in more than the backbone.
+        FaceleakError: anything else that a user can cause, in one line.
+    """
+    plans, finished = _read_sources(sources, overrides, environ)
+    audits = _planned(plans)
+    if len(audits) + len(finished) < 2:
+        raise ConfigError(
+            "a comparison needs two backbones or more: name them as targets, or give several "
+            "configurations or run folders"
+        )
+    with RunFolder(out) as folder:
+        made: list[Path] = []
+        for name, config in audits.items():
+            place = out / name
+            if made:
+                share_stages(made[0], place)
+            watch.note(f"audit of {config.target}")
+            run_audit(config, place, watch)
+            made.append(place)
+        runs = read_runs([*made, *finished])
+        result = compared(runs, watch)
+        wanted = [name for plan in plans for name in plan.formats]
+        formats = _formats(wanted, runs, result, out / FOLDER, watch)
+        result = result.model_copy(update={"formats": formats})
+        folder.forget_results()
+        path = out / RESULTS_NAME
+        save_results(_document(runs, result, plans), path)
+        render_report(out)
+    return path
+
+
+def _read_sources(
+    sources: Sequence[str], overrides: Sequence[str], environ: Mapping[str, str] | None
+) -> tuple[list[CompareConfig], list[Path]]:
+    """Configurations, and folders of runs."""
+    plans, finished = [], []
+    for source in sources:
+        if Path(source).is_dir():
+            if not (Path(source) / MANIFEST).is_file():
+                raise ConfigError(f"{source} is a folder but no run; give a YAML file or a run")
+            finished.append(Path(source))
+            continue
+        plans.append(load_as(CompareConfig, source, overrides=overrides, environ=environ))
+    if overrides and not plans:
+        raise ConfigError("--set changes configurations; finished runs stay as they are")
+    return plans, finished
+
+
+def _planned(plans: Sequence[CompareConfig]) -> dict[str, AuditConfig]:
+    """The audits by the names of their folders; every one has every target for a judge."""
+    targets = [t for plan in plans for t in (plan.targets or (plan.target,))]
+    for name in targets:
+        BACKBONES.get(name)
+    for plan in plans:
+        if plan.formats and not _learns_from_pairs(plan):
+            raise ConfigError(
+                "formats: templates of another form can only be attacked from pairs; add an attack "
+                "that needs no model, such as linear"
+            )
+    audits: dict[str, AuditConfig] = {}
+    used: Counter[str] = Counter()
+    for plan in plans:
+        for audit in plan.audits(targets):
+            name = file_name(audit.target)
+            used[name] += 1
+            audits[name if used[name] == 1 else f"{name}-{used[name]}"] = audit
+    return audits
+
+
+def _learns_from_pairs(plan: AuditConfig) -> list[str]:
+    return [a.name for a in plan.attacks if not attack_class(a.name).whitebox]
+
+
+def share_stages(done: Path, run: Path) -> None:
+    """Give a run the faces, templates and models of a finished one, as further names of the same
+    files: they are used where their keys fit, and made anew where not."""
+    with RunFolder(run):
+        for name in SHARED:
+            for record in sorted((done / name).rglob("stage.json")):
+                stage = record.parent
+                place = run / stage.relative_to(done)
+                if read_stage(place) is None:
+                    shutil.rmtree(place, ignore_errors=True)
+                    shutil.copytree(stage, place, copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+def compared(runs: Sequence[ComparedRun], watch: Watch) -> CompareResult:
+    """Everything that finished runs say of each other."""
+    common = common_judge(runs)
+    standings = {run.name: standing(run, common) for run in runs}
+    by_name = {run.name: run for run in runs}
+    rows = compare_rows(runs, standings)
+    judges = list(dict.fromkeys(j for run in runs for j in run.results.backbones))
+    return CompareResult(
+        judge="" if common is None else common.name,
+        fmr=_shown_fmr(common, standings),
+        rows=rows,
+        differences=differences(rows, by_name, standings),
+        judges=judges,
+        matrix=[
+            cell for row in rows for cell in _cells(by_name[row.name], standings[row.name], judges)
+        ],
+        predictability=predictabilities(runs, judges, watch),
+        projection=next(filter(None, map(check_projection, runs)), None),
+        notes=_notes(runs, common),
+    )
+
+
+def _shown_fmr(common: CommonJudge | None, standings: Mapping[str, Standing | None]) -> str | None:
+    if common is not None:
+        return common.fmr
+    return next((place.fmr for place in standings.values() if place is not None), None)
+
+
+def _cells(run: ComparedRun, place: Standing | None, judges: Sequence[str]) -> list[CompareCell]:
+    cells = []
+    for judge in judges:
+        found = None if place is None else judged(run, place.attack, judge)
+        if place is None or found is None:
+            cells.append(CompareCell(source=run.name, judge=judge, attack="", unseen=False))
+            continue
+        cells.append(
+            CompareCell(
+                source=run.name,
+                judge=judge,
+                attack=place.attack,
+                unseen=found.unseen,
+                type1=found.type1,
+                type2=found.type2,
+                type2_reference=found.type2_reference,
+            )
+        )
+    return cells
+
+
+def _notes(runs: Sequence[ComparedRun], common: CommonJudge | None) -> list[str]:
+    notes = []
+    if common is None:
+        notes.append(
+            "No single judge is unseen by the attacks on all of these backbones and recognises "
+            "people well enough: each row has a judge of its own, so the order is not one of "
+            "leakage alone."
+        )
+    missing = {name: why for run in runs for name, why in run.results.judges_missing.items()}
+    notes += [f"{name} did not judge: {why}" for name, why in sorted(missing.items())]
+    generated = runs[0].results.faces is not None and runs[0].results.faces.generated
+    return [*notes, *(NOTES[name] for name in (*(["generated"] if generated else []), "meaning"))]
+
+
+def _formats(
+    wanted: Sequence[str],
+    runs: Sequence[ComparedRun],
+    result: CompareResult,
+    out: Path,
+    watch: Watch,
+) -> list[FormatRow]:
+    rows = []
+    for run in runs:
+        row = next(r for r in result.rows if r.name == run.name)
+        if run.target not in wanted or result.fmr is None or not row.judge:
+            continue
+        pairs_only = set(_learns_from_pairs(run.config))
+        attack = strongest(run, row.judge, result.fmr, unseen=bool(result.judge), among=pairs_only)
+        if attack is not None:
+            place = Standing(row.judge, attack, result.fmr)
+            rows += try_formats(run.config, run.folder, place, out, watch)
+    return rows
+
+
+def _document(
+    runs: Sequence[ComparedRun], result: CompareResult, plans: Sequence[CompareConfig]
+) -> Results:
+    first = runs[0].results
+    title = plans[0].title if plans else f"Comparison of {', '.join(run.name for run in runs)}"
+    inputs = {name: sha for run in runs for name, sha in run.results.provenance.inputs.items()}
+    consulted = {name for run in runs for name in run.results.provenance.judges_consulted}
+    return Results(
+        title=title,
+        created=now(),
+        quick=first.quick,
+        provenance=Provenance(
+            faceleak=__version__,
+            python=platform.python_version(),
+            torch=first.provenance.torch,
+            device=first.provenance.device,
+            seed=first.provenance.seed,
+            inputs=inputs,
+            judges_consulted=sorted(consulted),
+            packages=first.provenance.packages,
+        ),
+        faces=first.faces,
+        backbones={name: b for run in runs for name, b in run.results.backbones.items()},
+        compare=result,
+    )
