@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.compare_page import compare_context
 from reports.compare_words import NO_JUDGE, NO_PICTURE, verdict_of
 from reports.headline import MEANING
 from reports.html import REPORT_NAME, render_page, render_report
@@ -245,3 +246,14 @@ def test_a_comparison_with_little_in_it_can_be_rendered(compare: CompareResult) 
     found = page_of(made.document(compare, backbones={}, judges_missing={}, faces=None))
     assert found.open == []
     assert plain(verdict_of(compare)) in found.lines
+
+
+@pytest.mark.parametrize(("target", "own"), [("dlib", 1), ("lbp", 1), ("", 0), ("arcface", 0)])
+def test_a_run_of_any_name_is_framed_at_the_model_that_it_attacked(target: str, own: int) -> None:
+    cells = [made.cell("dlib", judge) for judge in made.JUDGES]
+    compare = made.comparison(
+        rows=[made.row("dlib", name="my run", target=target)],
+        matrix=[cell.model_copy(update={"source": "my run"}) for cell in cells],
+    )
+    for chart in compare_context(compare)["maps"]:
+        assert chart.svg.count("stroke-dasharray") == own + 1  # and the legend
