@@ -46,6 +46,9 @@ def name_by_file(values: Mapping[str, Any]) -> dict[str, Any]:
             )
         return label
 
+    for name in list(weights):
+        if _sides(name) is not None:  # a map that was made before
+            weights[short(name)] = weights.pop(name)
     if "target" in shortened:
         shortened["target"] = short(shortened["target"])
     judges = shortened.get("judges")

@@ -59,6 +59,16 @@ def test_each_side_of_an_adapter_is_named_by_its_file() -> None:
     }
 
 
+def test_a_map_made_before_is_found_by_the_name_with_folders() -> None:
+    config = config_of(
+        target="adapter:onnx:a/b.onnx->dlib", weights={"adapter:onnx:a/b.onnx->dlib": "m/map"}
+    )
+    assert config.weights == {
+        "adapter:onnx:b.onnx->dlib": Path("m/map"),
+        "onnx:b.onnx": Path("a/b.onnx"),
+    }
+
+
 def test_a_wrong_name_is_left_to_whoever_looks_it_up() -> None:
     wrong = "adapter:onnx:a/b.onnx"
     assert config_of(target=wrong).target == wrong
