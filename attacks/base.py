@@ -107,6 +107,21 @@ class Resources:
     advance: Advance = field(default=silent, compare=False)
 
 
+@dataclass(frozen=True)
+class Brought:
+    """What an attack brings along, trained before it was fitted here.
+
+    Attributes:
+        sha256: of all its files.
+        subjects: names of the people whom it was trained on, as far as they are listed.
+        note: what a report should say of it.
+    """
+
+    sha256: str
+    subjects: frozenset[str]
+    note: str = ""
+
+
 class InversionAttack(ABC):
     """Base of every attack.
 
@@ -137,6 +152,11 @@ class InversionAttack(ABC):
         """Backbones that took part in training or in choosing these settings, for attacking
         ``target``: none of them is an unseen judge."""
         return cls.tuned_for | cls.borrowed(settings)
+
+    @classmethod
+    def brought(cls, settings: AttackSettings) -> Brought | None:
+        """What it brings along; None where all it knows is learnt by :meth:`fit`."""
+        return None
 
     def __init__(self, settings: AttackSettings, resources: Resources) -> None:
         self.settings = settings

@@ -27,13 +27,14 @@ from audit.config import AuditConfig
 from audit.likeness import Likeness, Looks, read_looks
 from audit.models import Models
 from audit.people import People, seed_for
-from audit.run_folder import RunFolder, Stage, file_name, stage_key
+from audit.run_folder import RunFolder, Stage, stage_key
 from audit.training_data import TrainingPairs, training_pairs
 from audit.training_settings import TrainingSettings
 from audit.watch import Watch
 from biometrics.backbones.embed import embed
 from biometrics.faces.detect import find_in_crop
 from biometrics.faces.resize import to_canonical
+from biometrics.file_names import file_name
 from biometrics.parallel import ordered_map
 from biometrics.progress import Advance, silent
 
@@ -226,6 +227,9 @@ class Attempts:
             "appearance": self.models.appearance_key,
             "others": {other: self.models.backbone_keys[other] for other in borrowed},
         }
+        brought = attack_class(name).brought(settings)
+        if brought is not None:
+            inputs["brought"] = brought.sha256
         if self.accelerator != "cpu":
             inputs["accelerator"] = self.accelerator
         return inputs

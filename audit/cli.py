@@ -185,7 +185,8 @@ def invert(
     json: Json = False,
 ) -> None:
     """Turn templates into faces, each marked as a reconstruction."""
-    from audit.trained import find_attack, invert_store
+    from attacks.trained import find_attack
+    from audit.trained import invert_store
     from audit.watch import Watch
 
     done = invert_store(store, find_attack(attack), out, Watch.on_stderr())

@@ -26,11 +26,12 @@ from audit.ranking import (
     differences,
     standing,
 )
-from audit.run_folder import MANIFEST, RunFolder, file_name, read_stage
+from audit.run_folder import MANIFEST, RunFolder, read_stage
 from audit.verdict import NOTES
 from audit.watch import Watch
 from biometrics.backbones.base import BACKBONES
 from biometrics.errors import ConfigError
+from biometrics.file_names import file_name
 from faceleak import __version__
 from reports.html import render_report
 from reports.results import (

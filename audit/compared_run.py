@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from audit.config import AuditConfig, load_config
 from audit.outcomes import Outcomes
-from audit.run_folder import file_name
 from audit.split import read_split
 from biometrics.errors import ConfigError
+from biometrics.file_names import file_name
 from biometrics.templates import TemplateSet
 from reports.results import AttackResult, JudgeResult, Measured, Results, load_results
 

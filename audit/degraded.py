@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from audit.run_folder import RunFolder, file_name
+from audit.run_folder import RunFolder
+from biometrics.file_names import file_name
 from biometrics.templates import TemplateSet
 
 if TYPE_CHECKING:  # the configuration holds LeakSettings, and these know the configuration

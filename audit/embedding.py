@@ -24,10 +24,9 @@ import torch
 from numpy.typing import NDArray
 
 from audit.face_sources import Faces, Source, open_faces
-from audit.people import hash_file
 from audit.run_folder import full_disk_as_error, private_files, remove, stage_key
 from audit.watch import Watch
-from biometrics.backbones.base import BACKBONES, Backbone, load_backbone
+from biometrics.backbones.base import BACKBONES, Backbone, identity, load_backbone
 from biometrics.backbones.embed import embed, unit_length
 from biometrics.errors import ConfigError, InputError, OutputError, UsageError
 from biometrics.progress import Advance
@@ -113,7 +112,7 @@ def embed_folder(
     source = open_faces(folder)
     place = out.absolute()
     with private_files(), full_disk_as_error(place.parent), _parts_beside(place) as kept:
-        work = _Work(kept, model, source, _identity(model, weights))
+        work = _Work(kept, model, source, identity(model, weights))
         with watch.task(f"embed {len(source):,} pictures with {backbone}", len(source)) as advance:
             resumed = work.run(advance)
         done = work.join(folder, out, resumed)
@@ -149,13 +148,6 @@ def _check_out(out: Path) -> None:
         )
     if out.exists():
         raise InputError(f"{out} exists; choose another --out, or delete it first")
-
-
-def _identity(backbone: Backbone, weights: Mapping[str, str]) -> list[str | None]:
-    """All that a template depends on besides the picture."""
-    spec = backbone.spec
-    file = Path(weights[spec.name]) if spec.name in weights else None
-    return [spec.name, spec.sha256, backbone.fingerprint, hash_file(file) if file else None]
 
 
 @contextmanager

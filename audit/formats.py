@@ -17,8 +17,9 @@ from audit.judging import Bench, Judge
 from audit.models import Models, prepare_models
 from audit.people import People, gather_people, seed_for
 from audit.ranking import Standing
-from audit.run_folder import RunFolder, file_name, stage_key
+from audit.run_folder import RunFolder, stage_key
 from audit.watch import Watch
+from biometrics.file_names import file_name
 from biometrics.metrics.intervals import NotMeasured as NoFact
 from biometrics.metrics.intervals import paired_difference
 from biometrics.metrics.success import Acceptance, acceptance

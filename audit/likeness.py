@@ -23,9 +23,10 @@ from safetensors.numpy import load_file, save_file
 
 from audit.estimates import estimate, mean_estimate
 from audit.people import People
-from audit.run_folder import RunFolder, Stage, file_name
+from audit.run_folder import RunFolder, Stage
 from audit.watch import Watch
 from biometrics.faces.resize import to_canonical
+from biometrics.file_names import file_name
 from biometrics.metrics import frechet, inception
 from biometrics.metrics.frechet import frechet_distance, gaussian_of
 from biometrics.metrics.image import hull_masks, image_scores

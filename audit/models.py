@@ -12,15 +12,24 @@ from audit.config import AuditConfig
 from audit.degraded import Leaked, leaked_templates
 from audit.own_models import without_folders
 from audit.people import People, seed_for
-from audit.run_folder import RunFolder, file_name, stage_key
+from audit.run_folder import RunFolder, stage_key
 from audit.watch import Watch
-from biometrics.backbones.base import BACKBONES, Backbone, Fittable, Similarity, load_backbone
+from biometrics.backbones.base import (
+    BACKBONES,
+    Backbone,
+    Fittable,
+    Similarity,
+    identity,
+    load_backbone,
+    parts_of,
+)
 from biometrics.backbones.embed import embed_faces
 from biometrics.errors import WeightsError
 from biometrics.faces.appearance import AppearanceModel
 from biometrics.faces.appearance_fit import fit_appearance
 from biometrics.faces.images import digest
 from biometrics.faces.shipped import shipped_model_path
+from biometrics.file_names import file_name
 from biometrics.templates import TemplateSet
 from biometrics.weights import weights_folder
 
@@ -104,7 +113,12 @@ def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: W
         target_key=keys[config.target],
         appearance=model,
         appearance_key=appearance_key,
-        weights={name: b.spec.sha256 for name, b in ready.items() if b.spec.sha256},
+        weights={
+            spec.name: spec.sha256
+            for backbone in ready.values()
+            for spec in (backbone.spec, *backbone.parts)
+            if spec.sha256
+        },
         target_similarity=ready[config.target].spec.similarity,
     )
 
@@ -120,21 +134,19 @@ def _load_backbones(
     missing: dict[str, str] = {}
     needed = [config.target, *_borrowed(config)]
     for name in dict.fromkeys([*needed, *config.judges]):
-        factory = BACKBONES.get(name)
-        if isinstance(factory, Fittable) and name not in weights:
-            weights[name] = str(_fit_backbone(name, factory, people, run, watch))
         try:
+            for part in (*parts_of(name), name):
+                factory = BACKBONES.get(part)
+                if isinstance(factory, Fittable) and part not in weights:
+                    path = _fit_backbone(part, factory, weights, people, run, watch)
+                    weights[part] = str(path)
             ready[name] = load_backbone(name, weights)
         except WeightsError as error:
             if name in needed:
                 raise
             # Reports travel: they get the name of the file, not the folders of this machine.
-            folders = [
-                weights_folder(),
-                Path.home(),
-                Path.cwd(),
-                Path(weights.get(name, "")).parent,
-            ]
+            given = [Path(weights.get(part, "")).parent for part in (name, *parts_of(name))]
+            folders = [weights_folder(), Path.home(), Path.cwd(), *given]
             missing[name] = without_folders(str(error), folders)
             watch.note(f"judge {name} is not measured: {error}")
     return ready, missing
@@ -150,15 +162,27 @@ def _borrowed(config: AuditConfig) -> list[str]:
 
 
 def _fit_backbone(
-    name: str, factory: Fittable, people: People, run: RunFolder, watch: Watch
+    name: str,
+    factory: Fittable,
+    weights: Mapping[str, str],
+    people: People,
+    run: RunFolder,
+    watch: Watch,
 ) -> Path:
     rows = people.split.attacker
 
     def build(out: Path) -> None:
         with watch.task(f"fit {name} on {len(rows):,} attacker faces"):
-            factory.fit(people.faces.crops[rows], out / "weights.safetensors")
+            factory.fit(
+                people.faces.crops[rows],
+                out / "weights.safetensors",
+                subjects=people.faces.subject_ids[rows],
+                weights=weights,
+            )
 
-    stage = run.stage(f"backbones/{file_name(name)}", {"faces": people.key}, build)
+    made_of = [identity(load_backbone(part, weights), weights) for part in parts_of(name)]
+    inputs = {"faces": people.key, **({"parts": made_of} if made_of else {})}
+    stage = run.stage(f"backbones/{file_name(name)}", inputs, build)
     return stage.folder / "weights.safetensors"
 
 

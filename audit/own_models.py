@@ -1,8 +1,9 @@
 """Names of models that are files: how they are shortened, and what of them may travel.
 
 ``target: onnx:DIR/a.onnx`` becomes ``target: onnx:a.onnx`` with ``weights: {onnx:a.onnx:
-DIR/a.onnx}`` before anything else sees it. So results, reports and the names of files in a run hold
-the file's name, and its folders stand in ``audit.yaml`` alone, which does not leave the run.
+DIR/a.onnx}`` before anything else sees it, and so does each side of an adapter. Results, reports
+and the names of files in a run thus hold the file's name, and its folders stand in ``audit.yaml``
+alone, which does not leave the run.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Any
+
+from biometrics.backbones.adapter_name import PREFIX, Sides, adapter_sides
+from biometrics.errors import ConfigError
 
 _PLACED = re.compile(r"(?P<prefix>[a-z][a-z0-9_-]*):(?P<path>.*[/\\].*)", re.DOTALL)
 """A name with a prefix and a path that has folders."""
@@ -27,8 +31,11 @@ def name_by_file(values: Mapping[str, Any]) -> dict[str, Any]:
     weights: dict[Any, Any] = dict(given) if isinstance(given, Mapping) else {}
 
     def short(name: Any) -> Any:
+        sides = _sides(name)
+        if sides is not None:
+            return Sides(*map(short, sides)).name
         found = _PLACED.fullmatch(name) if isinstance(name, str) else None
-        if found is None:
+        if found is None or found["prefix"] == PREFIX:
             return name
         path = found["path"]
         label = f"{found['prefix']}:{PureWindowsPath(path).name}"
@@ -39,6 +46,9 @@ def name_by_file(values: Mapping[str, Any]) -> dict[str, Any]:
             )
         return label
 
+    for name in list(weights):
+        if _sides(name) is not None:  # a map that was made before
+            weights[short(name)] = weights.pop(name)
     if "target" in shortened:
         shortened["target"] = short(shortened["target"])
     judges = shortened.get("judges")
@@ -62,6 +72,14 @@ def _settings(attack: Any, short: Any) -> Any:
         else settings
         for name, settings in attack.items()
     }
+
+
+def _sides(name: Any) -> Sides | None:
+    """Of an adapter's name; of a wrong one the error comes when it is looked up."""
+    try:
+        return adapter_sides(name) if isinstance(name, str) else None
+    except ConfigError:
+        return None
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from attacks.base import make_settings
 from audit.assemble import Assembly, now
 from audit.attempts import CONTROLS, Attempted, Attempts, consulted
+from audit.brought import brought_by, check_brought
 from audit.config import AuditConfig, effective_yaml, load_config
 from audit.judging import Bench
 from audit.models import Models, prepare_models
@@ -53,6 +54,7 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
         _leave_other_results(config, run, watch)
         run.write(CONFIG_NAME, effective_yaml(config))
         people = gather_people(config, run, watch)
+        check_brought(config.attacks, people)
         _warn_of_few(config, people, watch)
         models = prepare_models(config, people, run, watch)
         run.note(**_origin(config, people, models))
@@ -117,8 +119,7 @@ def _check(config: AuditConfig, out: Path) -> None:
     for name, file in config.weights.items():
         if not file.is_file():
             raise ConfigError(f"weights.{name}: no such file: {file}")
-    for attack in config.attacks:
-        make_settings(attack.name, attack.settings)
+    consulted(config.attacks, config.target)  # reads settings, and records of trained attacks
     if config.search is not None:
         searched_attack(config.search, config.attacks)
     if config.faces.pairs is not None:
@@ -191,7 +192,13 @@ def _results(
 ) -> Results:
     people, models = assembly.people, assembly.models
     nearest = next(a for a in made if a.name == "control:nearest")
-    rows = [assembly.attack(a, None if a.control else nearest, _note(a, people)) for a in made]
+    settings = {attack.name: attack.settings for attack in config.attacks}
+    rows = [
+        assembly.attack(
+            a, None if a.control else nearest, _note(a, settings.get(a.name, {}), people)
+        )
+        for a in made
+    ]
     rows = _marked(rows)
     store = Store(
         models.target, people.summary.leaked.subjects, people.generated, quick=config.quick
@@ -222,9 +229,12 @@ def _results(
     )
 
 
-def _note(attempted: Attempted, people: People) -> str:
-    draws = not attempted.control and people.generated
-    return "shares the appearance model that generated the people" if draws else ""
+def _note(attempted: Attempted, settings: Mapping[str, Any], people: People) -> str:
+    if attempted.control:
+        return ""
+    notes = ["shares the appearance model that generated the people"] if people.generated else []
+    brought = brought_by(attempted.name, settings)
+    return "; ".join(filter(None, [*notes, brought.note if brought else ""]))
 
 
 def _marked(rows: Sequence[AttackResult]) -> list[AttackResult]:

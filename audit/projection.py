@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from audit.compared_run import ComparedRun
 from audit.estimates import estimate, mean_estimate
 from audit.people import seed_for
-from audit.run_folder import file_name
 from biometrics.backbones import eigenfaces
 from biometrics.errors import InputError, WeightsError
 from biometrics.faces.faceset import FaceSet
 from biometrics.faces.resize import to_canonical
+from biometrics.file_names import file_name
 from biometrics.metrics.image import PSNR_CAP
 from biometrics.metrics.intervals import paired_difference, subject_means
 from biometrics.metrics.pairs import group

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audit.attempts import Attempted
-from audit.run_folder import RunFolder, file_name, remove
+from audit.run_folder import RunFolder, remove
 from biometrics.errors import InputError, OutputError
 from biometrics.faces.resize import to_canonical
+from biometrics.file_names import file_name
 from reports.pictures import save_reconstruction_png
 from reports.results import Sample
 

@@ -23,7 +23,6 @@ from audit.config import AttackChoice
 from audit.estimates import mean_estimate, rate_estimate
 from audit.judging import Bench, Judge
 from audit.people import seed_for
-from audit.run_folder import file_name
 from audit.search_settings import SearchSettings
 from audit.search_trials import Known, Trial, make_trials
 from audit.verdict import judge_of
@@ -31,6 +30,7 @@ from biometrics.backbones.embed import embed
 from biometrics.errors import ConfigError
 from biometrics.faces.detect import find_in_crop
 from biometrics.faces.resize import to_canonical
+from biometrics.file_names import file_name
 from biometrics.metrics.pairs import Pairs
 from biometrics.metrics.scores import paired_similarity
 from biometrics.metrics.success import NO_OTHER_PICTURE

@@ -7,9 +7,7 @@ import json
 import time
 import zipfile
 import zlib
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,48 +15,30 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from attacks.base import (
-    InversionAttack,
-    Resources,
-    attack_class,
-    make_settings,
-    registered_name,
-)
+from attacks.base import attack_class, make_settings, registered_name
+from attacks.trained import RECORD, load_trained
 from audit.attempts import BATCH, Attempts
 from audit.config import AttackChoice, AuditConfig
 from audit.filling import check_empty, filling
 from audit.models import prepare_models
 from audit.people import gather_people, seed_for
-from audit.run_folder import RunFolder, file_name, remove
+from audit.run_folder import RunFolder, remove
 from audit.sheets import face_grid
 from audit.watch import Watch
 from biometrics.backbones.base import BACKBONES
 from biometrics.errors import (
     ConfigError,
     InputError,
-    UnknownNameError,
-    WeightsError,
     did_you_mean,
 )
-from biometrics.faces.appearance import AppearanceModel
 from biometrics.faces.resize import to_canonical
-from biometrics.faces.shipped import shipped_model_path
 from biometrics.templates import TemplateSet, check_finite
 from faceleak import __version__
 from reports.pictures import save_reconstruction_png
 
-RECORD = "attack.json"
 SHEET_FACES = 48
 SHEET_ROOM = 0.12
 """Share of the sheet's height below the faces: the band of the mark hides none of them."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A fitted attack from a folder, and the record beside it."""
-
-    attack: InversionAttack
-    record: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -114,6 +94,7 @@ def train_attack(config: AuditConfig, name: str, out: Path, watch: Watch) -> Pat
     if config.quick:
         checked = checked.quick()
     BACKBONES.get(config.target)
+    attack_class(name).consulted(checked, config.target)  # what it brings along is there
     check_empty(out)
     # Nobody judges here: other models would only embed all faces for nothing.
     chosen = config.model_copy(update={"attacks": (choice,), "judges": (config.target,)})
@@ -156,59 +137,6 @@ def _choice(config: AuditConfig, name: str) -> AttackChoice:
         hint = did_you_mean(name, named) or f" (it names {', '.join(named)})"
         raise ConfigError(f"the configuration names no attack '{name}'{hint}")
     return named.get(name, AttackChoice(name, {}))
-
-
-def load_trained(folder: Path) -> Trained:
-    """A kept attack.
-
-    Raises:
-        InputError: no record, or one of something else.
-        WeightsError: its weights are absent or damaged.
-    """
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        name, values = str(record["attack"]), dict(record["settings"])
-        similarity, _ = record["similarity"], record["target"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise InputError(
-            f"{folder} holds no trained attack ({RECORD}); make one with faceleak train"
-        ) from error
-    resources = Resources(
-        appearance=AppearanceModel.load(shipped_model_path()), similarity=similarity
-    )
-    kind = attack_class(name)
-    return Trained(kind.load(folder, make_settings(name, values), resources), record)
-
-
-def shipped_attack(target: str) -> Path:
-    """The folder of the attack that ships for a backbone.
-
-    Raises:
-        UnknownNameError: no such backbone.
-        WeightsError: none ships for it.
-    """
-    BACKBONES.get(target)
-    folder = Path(str(files("attacks").joinpath("pretrained", file_name(target))))
-    if not (folder / RECORD).is_file():
-        there = ", ".join(sorted(p.parent.name for p in folder.parent.glob(f"*/{RECORD}")))
-        raise WeightsError(
-            f"no attack ships for backbone '{target}' (there is one for {there or 'none'}); "
-            "train one with faceleak train and name its folder by --attack"
-        )
-    return folder
-
-
-def find_attack(name: str) -> Path:
-    """The folder of that path, or of the attack that ships for the backbone of that name."""
-    path = Path(name)
-    if path.is_dir():
-        return path
-    try:
-        return shipped_attack(name)
-    except UnknownNameError as error:
-        raise InputError(
-            f"--attack {name}: neither a folder nor a backbone that an attack ships for"
-        ) from error
 
 
 def read_vectors(store: Path) -> NDArray[np.float32]:

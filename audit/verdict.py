@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 import yaml
 
-from biometrics.backbones.base import BackboneSpec
+from biometrics.backbones.base import BackboneSpec, parts_of
 from reports.results import (
     AttackResult,
     Estimate,
@@ -56,14 +56,23 @@ class JudgeStanding:
 
 def judge_of(spec: BackboneSpec, target: str, consulted: Collection[str] = ()) -> JudgeStanding:
     """The standing of a backbone as judge of attacks on ``target``; ``consulted`` judges took part
-    in choosing the attacks' settings."""
+    in choosing the attacks' settings. What is made of others, an adapter, stands and falls with
+    them."""
     if spec.name == target:
         return JudgeStanding(False, "it is the attacked model")
     if not spec.may_be_unseen_judge:
         return JudgeStanding(False, "it is a control")
-    if spec.name in consulted:
+    own = _made_of([spec.name])
+    if own & _made_of([target]):
+        return JudgeStanding(False, "it has a part in common with the attacked model")
+    if own & _made_of(consulted):
         return JudgeStanding(False, "it took part in choosing the attack's settings")
     return JudgeStanding(True)
+
+
+def _made_of(names: Iterable[str]) -> frozenset[str]:
+    """These backbones, and those that they are made of."""
+    return frozenset(part for name in names for part in (name, *parts_of(name)))
 
 
 @dataclass(frozen=True)

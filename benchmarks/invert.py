@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from _timing import best_times
 
-from audit.trained import load_trained, shipped_attack
+from attacks.trained import load_trained, shipped_attack
 
 FLOOR = 500.0
 """Templates a second, two cores."""

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from attacks.base import (
     ATTACKS,
     AttackSettings,
+    Brought,
     InversionAttack,
     Reconstruction,
     Resources,
@@ -170,6 +171,18 @@ class Shuffled(InversionAttack):
     control: ClassVar[bool] = True
 
     settings: ShuffledSettings
+
+    @classmethod
+    def borrowed(cls, settings: AttackSettings) -> frozenset[str]:
+        """What the attack trains with."""
+        assert isinstance(settings, ShuffledSettings)
+        return ATTACKS.get(settings.attack).borrowed(make_settings(settings.attack, {}))
+
+    @classmethod
+    def brought(cls, settings: AttackSettings) -> Brought | None:
+        """What the attack brings along."""
+        assert isinstance(settings, ShuffledSettings)
+        return ATTACKS.get(settings.attack).brought(make_settings(settings.attack, {}))
 
     def __init__(self, settings: AttackSettings, resources: Resources) -> None:
         super().__init__(settings, resources)

@@ -21,7 +21,7 @@ import torch
 from attacks.base import Reconstruction, Resources
 from attacks.inversion.appearance import Appearance, AppearanceSettings
 from attacks.saved import share_appearance
-from audit.trained import RECORD
+from attacks.trained import RECORD
 from benchmarks.lfw._run import LfwRun
 from biometrics.backbones.base import load_backbone
 from biometrics.backbones.embed import embed

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from biometrics.backbones.weight_file import read_weight_file
 from biometrics.errors import ConfigError
 from biometrics.faces.geometry import (
     CANONICAL_POINTS,
@@ -94,6 +95,8 @@ class Backbone(nn.Module):
     """What reports should say of it, beyond its record."""
     fingerprint: str = ""
     """Hash of what its templates depend on besides the weights of ``spec.sha256``, if anything."""
+    parts: tuple[BackboneSpec, ...] = ()
+    """Records of the backbones that it is made of, if it is made of others."""
 
     def __init__(self, spec: BackboneSpec) -> None:
         super().__init__()
@@ -171,13 +174,28 @@ class BackboneFactory(Protocol):
 class Fittable(Protocol):
     """A factory whose weights an audit fits itself, on the attacker's subjects.
 
-    ``fit`` takes crops uint8 [N, 224, 224, 3] RGB and writes the weight file to ``path``, which is
-    afterwards given to the factory as ``weights[name]``.
+    ``fit`` takes crops uint8 [N, 224, 224, 3] RGB with the names of their subjects, text [N], and
+    writes the weight file to ``path``, which is afterwards given to the factory as
+    ``weights[name]``. ``weights`` are those of other backbones, as a factory gets them.
     """
 
-    def fit(self, crops: NDArray[np.uint8], path: Path) -> None:
+    def fit(
+        self,
+        crops: NDArray[np.uint8],
+        path: Path,
+        *,
+        subjects: NDArray[np.str_],
+        weights: Mapping[str, str],
+    ) -> None:
         """Fit on ``crops`` and write ``path``."""
         ...
+
+
+@runtime_checkable
+class Composite(Protocol):
+    """A factory whose backbones are made of others; ``parts`` are their names."""
+
+    parts: tuple[str, ...]
 
 
 BACKBONES: Registry[BackboneFactory] = Registry(
@@ -198,3 +216,26 @@ def load_backbone(name: str, weights: Mapping[str, str] | None = None) -> Backbo
     # torch's annotations lack this overload
     backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return backbone
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """Names of the backbones that one is made of: the two sides of an adapter; mostly none.
+
+    Raises:
+        UnknownNameError: no such backbone.
+    """
+    factory = BACKBONES.get(name)
+    return factory.parts if isinstance(factory, Composite) else ()
+
+
+def identity(backbone: Backbone, weights: Mapping[str, str]) -> list[str | None]:
+    """All that a template depends on besides the picture: the name, the hash of the weights, the
+    fingerprint, and the hash of the file that ``weights`` names.
+
+    Raises:
+        WeightsError: that file cannot be read.
+    """
+    spec = backbone.spec
+    file = weights.get(spec.name)
+    sha256 = None if file is None else read_weight_file(Path(file).expanduser()).sha256
+    return [spec.name, spec.sha256, backbone.fingerprint, sha256]

@@ -175,10 +175,18 @@ class EigenfacesFactory:
             )
         return Eigenfaces(read_components(Path(weights[NAME])))
 
-    def fit(self, crops: NDArray[np.uint8], path: Path) -> None:
+    def fit(
+        self,
+        crops: NDArray[np.uint8],
+        path: Path,
+        *,
+        subjects: NDArray[np.str_] | None = None,
+        weights: Mapping[str, str] | None = None,
+    ) -> None:
         """Fit on crops uint8 [N, 224, 224, 3] and write a safetensors file.
 
-        Equal crops give equal bytes (a second metadata entry would come in random order).
+        Whose they are, and the weights of other backbones, do not matter. Equal crops give equal
+        bytes (a second metadata entry would come in random order).
 
         Raises:
             InputError: for other shapes, or fewer than two different faces.

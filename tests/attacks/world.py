@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from attacks.base import ATTACKS, InversionAttack, Resources, make_settings
+from attacks.trained import RECORD
 from biometrics.backbones.base import Backbone, BackboneSpec
+from biometrics.backbones.embed import embed
 from biometrics.faces.appearance import AppearanceModel
 from biometrics.faces.appearance_fit import fit_appearance
 from biometrics.faces.faceset import FaceSet
@@ -23,6 +27,7 @@ from biometrics.faces.resize import from_pixels
 from biometrics.templates import TemplateSet
 
 DIM = 12
+MODEL = "linear world"
 SIZE = 24
 SHAPES, TEXTURES = 3, 5
 
@@ -109,12 +114,23 @@ class World:
     mixing: NDArray[np.float32]
     leaked: NDArray[np.float32]
     truth: NDArray[np.float32]
+    folder: Path
 
     @cached_property
     def backbone(self) -> Backbone:
         """The attacked model as a white-box: the linear map of coarse pixels that comes nearest to
         the world's templates."""
         return PixelBackbone(self.faces.crops, self.coefficients @ self.mixing)
+
+    @cached_property
+    def kept(self) -> Path:
+        """A trained attack on the white-box's own templates, as ``faceleak train`` keeps one."""
+        attack = build("linear", self)
+        attack.fit(self.faces, template_set(embed(self.backbone, self.faces.crops), self.faces))
+        attack.save(self.folder)
+        record = {"attack": "linear", "settings": {}, "target": MODEL, "similarity": "l2"}
+        (self.folder / RECORD).write_text(json.dumps(record))
+        return self.folder
 
     @property
     def pictures(self) -> NDArray[np.float32]:
@@ -131,7 +147,7 @@ class PixelBackbone(Backbone):
     def __init__(self, crops: NDArray[np.uint8], templates: NDArray[np.float32]) -> None:
         super().__init__(
             BackboneSpec(
-                name="linear world",
+                name=MODEL,
                 dim=templates.shape[1],
                 input_size=(CROP_SIZE, CROP_SIZE),
                 crop=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
@@ -206,10 +222,10 @@ def make_faces(people: int, pictures: int, seed: int) -> FaceSet:
 
 def template_set(vectors: NDArray[np.float32], faces: FaceSet) -> TemplateSet:
     table = faces.table.rename(columns={"face_id": "template_id"})
-    return TemplateSet(vectors.astype(np.float32), table, "linear world", False, "generated")
+    return TemplateSet(vectors.astype(np.float32), table, MODEL, False, "generated")
 
 
-def make_world(noise: float) -> World:
+def make_world(noise: float, folder: Path) -> World:
     faces, others = make_faces(70, 3, seed=1), make_faces(20, 1, seed=2)
     model = fit_appearance(
         faces, texture_size=SIZE, texture_components=TEXTURES, shape_components=SHAPES, seed=0
@@ -227,12 +243,15 @@ def make_world(noise: float) -> World:
         mixing,
         leaked.astype(np.float32),
         truth,
+        folder,
     )
 
 
 def build(name: str, world: World, *, seed: int = 0, **settings: Any) -> InversionAttack:
     """An attack of that name that is not fitted."""
     values = {**SMALL.get(name, {}), **settings}
+    if name == "adapted":
+        values = {"through": MODEL, "attack": str(world.kept), **values}
     attack, settings = ATTACKS.get(name), make_settings(name, values)
     resources = Resources(
         appearance=world.model,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from audit import cli
+from tests.attacks.kept import kept_attack, small_appearance  # noqa: F401
 from tests.audit import tiny
-from tests.audit.kept import kept_attack, small_appearance  # noqa: F401
 from tests.audit.paper import paper_folder, paper_runs  # noqa: F401
 
 

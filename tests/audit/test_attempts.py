@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.base import Training
+from attacks.base import Brought, Training
 from attacks.inversion.controls import NearestFace
 from attacks.inversion.linear import Linear, LinearSettings
 from audit import attempts, training_data
@@ -264,3 +264,14 @@ def test_all_attacks_of_an_audit_are_asked_whom_they_consulted() -> None:
     assert consulted([("appearance", none)], "mobilefacenet") == ["mobilefacenet"]
     two = [("appearance", none), ("linear:strong", {"ridge": 1.0})]
     assert consulted(two, "mobilefacenet") == ["dlib", "mobilefacenet"]
+
+
+def test_an_attack_is_fitted_anew_where_what_it_brings_along_is_another(
+    run: RunFolder, prepared: Prepared, fits: Fits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of the same name may hold another attack."""
+    for sha256, wanted in (("a", 1), ("a", 1), ("b", 2)):
+        brought = Brought(sha256, frozenset())
+        monkeypatch.setattr(Linear, "brought", classmethod(lambda *_, it=brought: it))
+        tries(run, prepared).fit("linear", LinearSettings(), seed=1)
+        assert len(fits) == wanted

@@ -112,12 +112,8 @@ def test_invert_takes_the_attack_that_ships_for_dlib_unless_told(
         folder=Path("faces"),
         as_record=lambda: {"templates": 1234},
     )
-    stand_in(
-        monkeypatch,
-        "audit.trained",
-        find_attack=lambda name: f"found {name}",
-        invert_store=noting(calls, done),
-    )
+    stand_in(monkeypatch, "attacks.trained", find_attack=lambda name: f"found {name}")
+    stand_in(monkeypatch, "audit.trained", invert_store=noting(calls, done))
     ended = faceleak("invert", "a.npy", "-o", "faces")
     assert ended.out.splitlines() == [
         "1,234 faces of 112 x 112 pixels from dlib templates by appearance in faces",

@@ -222,7 +222,7 @@ def test_what_changed_since_is_done_again(
 @pytest.mark.usefixtures("parts_of_four")
 def test_parts_of_another_model_are_dropped(aligned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt(aligned, monkeypatch, at=3)
-    monkeypatch.setattr(embedding, "_identity", lambda *_: ["dlib", "other"])
+    monkeypatch.setattr(embedding, "identity", lambda *_: ["dlib", "other"])
     interrupt(aligned, monkeypatch, at=2)
     assert len(list(Path(".t.parquet.parts").glob("*.parquet"))) == 1
 

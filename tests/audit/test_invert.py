@@ -23,15 +23,9 @@ from biometrics.errors import InputError, OutputError
 from biometrics.faces.resize import to_canonical
 from biometrics.templates import TemplateSet
 from reports.pictures import is_marked
+from tests.attacks.kept import DIM, linear, vectors
 from tests.attacks.test_saved import SIDE
-from tests.audit.kept import (
-    ABOVE_THE_BAND,
-    DIM,
-    linear,
-    pictures,
-    stored,
-    vectors,
-)
+from tests.audit.kept import ABOVE_THE_BAND, pictures, stored
 
 pytestmark = pytest.mark.usefixtures("small_appearance")
 

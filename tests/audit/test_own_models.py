@@ -13,8 +13,8 @@ import yaml
 
 from audit.config import AuditConfig, effective_yaml, load_config
 from audit.own_models import without_folders
-from audit.run_folder import file_name
 from biometrics.errors import ConfigError
+from biometrics.file_names import file_name
 from reports.results import load_results
 from tests.audit import tiny
 from tests.audit.conftest import Faceleak

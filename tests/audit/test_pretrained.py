@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from attacks.trained import load_trained, shipped_attack
 from audit.synthesis import VARIATION
-from audit.trained import load_trained, shipped_attack
 from biometrics.backbones.base import load_backbone
 from biometrics.backbones.embed import embed
 from biometrics.faces.appearance import AppearanceModel

@@ -102,8 +102,8 @@ class Fitted(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def fitted() -> Fitted:
-    world, other = make_world(noise=0.05), make_faces(12, 4, seed=9)
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    world, other = make_world(0.05, tmp_path_factory.mktemp("kept")), make_faces(12, 4, seed=9)
     faces = FaceSet(
         np.concatenate([world.faces.crops, other.crops]),
         np.concatenate([world.faces.landmarks, other.landmarks]),

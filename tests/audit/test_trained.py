@@ -5,103 +5,27 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from attacks.inversion.linear import Linear
-from audit import trained
+from attacks.trained import RECORD
 from audit.config import AuditConfig, load_config
-from audit.trained import (
-    RECORD,
-    find_attack,
-    invert_store,
-    load_trained,
-    shipped_attack,
-    train_attack,
-)
+from audit.trained import invert_store, train_attack
 from audit.watch import Watch
-from biometrics.errors import ConfigError, InputError, UnknownNameError, WeightsError
+from biometrics.errors import ConfigError, InputError, UnknownNameError
 from biometrics.faces.resize import to_canonical
+from tests.attacks.kept import vectors
 from tests.attacks.test_saved import SIDE
 from tests.audit.conftest import Faceleak
-from tests.audit.kept import (
-    ABOVE_THE_BAND,
-    linear,
-    pictures,
-    stored,
-    vectors,
-)
+from tests.audit.kept import ABOVE_THE_BAND, pictures, stored
 
 FEW = [
     "faces={synth: {subjects: 2, pictures: 2, attacker_subjects: 10, threshold_subjects: 2}}",
     "judges=[mobilefacenet]",
 ]
-
-
-# --- the kept attack
-
-
-def test_a_kept_attack_draws_what_it_drew(kept_attack: Path) -> None:
-    found = load_trained(kept_attack)
-    assert found.record["target"] == "dlib"
-    np.testing.assert_array_equal(
-        found.attack.invert(vectors()).crops, linear().invert(vectors()).crops
-    )
-
-
-@pytest.mark.parametrize(
-    "record",
-    [None, "", "[]", "5", '"linear"', "{}", '{"attack": "linear", "settings": {}}'],
-    ids=["absent", "empty", "list", "number", "text", "nothing in it", "half"],
-)
-def test_a_folder_without_an_attack_is_refused(kept_attack: Path, record: str | None) -> None:
-    (kept_attack / RECORD).unlink()
-    if record is not None:
-        (kept_attack / RECORD).write_text(record)
-    with pytest.raises(InputError, match=r"holds no trained attack .attack.json.; make one with"):
-        load_trained(kept_attack)
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "said"),
-    [
-        ({"attack": "linaer"}, UnknownNameError, "did you mean 'linear'"),
-        ({"settings": {"rigde": 1}}, ConfigError, "has no setting 'rigde'"),
-    ],
-)
-def test_a_record_of_another_version_is_explained(
-    kept_attack: Path, change: dict[str, Any], error: type[Exception], said: str
-) -> None:
-    record = json.loads((kept_attack / RECORD).read_text())
-    (kept_attack / RECORD).write_text(json.dumps(record | change))
-    with pytest.raises(error, match=said):
-        load_trained(kept_attack)
-
-
-def test_absent_weights_are_told(kept_attack: Path) -> None:
-    (kept_attack / "linear.safetensors").unlink()
-    with pytest.raises(WeightsError, match="is not a readable attack"):
-        load_trained(kept_attack)
-
-
-def test_an_attack_is_a_folder_or_ships_for_a_backbone(
-    kept_attack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert find_attack(str(kept_attack)) == kept_attack
-    monkeypatch.setattr(trained, "files", lambda _package: tmp_path)
-    with pytest.raises(InputError, match="--attack nothing: neither a folder nor a backbone"):
-        find_attack("nothing")
-    with pytest.raises(
-        WeightsError, match=r"no attack ships .*'eigenfaces' .there is one for none"
-    ):
-        shipped_attack("eigenfaces")
-    (tmp_path / "pretrained").mkdir()
-    kept_attack.rename(tmp_path / "pretrained" / "dlib")
-    assert find_attack("dlib") == shipped_attack("dlib") == tmp_path / "pretrained" / "dlib"
-    with pytest.raises(WeightsError, match="there is one for dlib"):
-        find_attack("eigenfaces")
 
 
 # --- training
@@ -220,7 +144,7 @@ def test_errors_of_use_are_exit_2(faceleak: Faceleak, kept_attack: Path, tmp_pat
             ["invert", "nothing.npy", "--attack", kept_attack, "-o", "x"],
             "nothing.npy: no such file",
         ),
-        (["invert", store, "--attack", "nothing", "-o", "x"], "--attack nothing: neither a folder"),
+        (["invert", store, "--attack", "nothing", "-o", "x"], "attack nothing: neither a folder"),
         (["invert", store, "--attack", tmp_path, "-o", "x"], "holds no trained attack"),
         (["train", "demo", "--attack", "control:mean", "-o", "x"], "'control:mean' is a control"),
         (["train", "demo", "--attack", "linaer", "-o", "x"], "did you mean 'linear'"),

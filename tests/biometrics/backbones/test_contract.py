@@ -14,7 +14,7 @@ from biometrics.backbones.base import BACKBONES, Backbone, load_backbone
 from biometrics.backbones.embed import embed, to_tensor
 from biometrics.errors import ConfigError, UnknownNameError, WeightsError
 from biometrics.faces.geometry import CANONICAL_POINTS, apply_affine
-from tests.biometrics.backbones.conftest import OWN
+from tests.biometrics.backbones.conftest import ADAPTER, OWN
 from tests.biometrics.backbones.pictures import pattern
 from tests.biometrics.backbones.published import narrow_vgg
 
@@ -49,7 +49,7 @@ def quick_vgg() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=[*BACKBONES.names(), OWN])
+@pytest.fixture(scope="module", params=[*BACKBONES.names(), OWN, ADAPTER])
 def backbone(request: pytest.FixtureRequest, weights: dict[str, str]) -> Backbone:
     try:
         return load_backbone(request.param, weights)
