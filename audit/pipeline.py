@@ -12,7 +12,7 @@ from audit.assemble import Assembly, now
 from audit.attempts import CONTROLS, Attempted, Attempts, consulted
 from audit.config import AuditConfig, effective_yaml, load_config
 from audit.judging import Bench
-from audit.models import Models, prepare_models
+from audit.models import Models, check_models, prepare_models
 from audit.people import People, gather_people, seed_for
 from audit.run_folder import RunFolder, full_disk_as_error, remove, stage_key
 from audit.samples import choose_rows, draw_samples, pseudonym_salt
@@ -120,6 +120,7 @@ def _check(config: AuditConfig, out: Path) -> None:
         searched_attack(config.search, config.attacks)
     if config.faces.pairs is not None:
         read_pairs(config.faces.pairs)
+    check_models(config)
     pseudonym_salt()
 
 
