@@ -48,6 +48,8 @@ class BackboneSpec:
         customary_threshold: the similarity at which its users accept, or None.
         ignored_keys: tensors that the weight file may hold and the network does not use: the
             classifiers under which it was trained.
+        bf16_measured: whether it was measured that templates computed in bf16 recognise as well
+            (``benchmarks/precision.py``); False where nobody did.
     """
 
     name: str
@@ -62,11 +64,13 @@ class BackboneSpec:
     may_be_unseen_judge: bool
     customary_threshold: float | None
     ignored_keys: tuple[str, ...] = ()
+    bf16_measured: bool = False
 
     def of_user_file(self, path: Path, sha256: str) -> BackboneSpec:
         """This record for a weight file of the user's own: same network, other origin and terms.
 
-        The customary threshold belongs to the published weights, so it goes.
+        What was found of the published weights, the customary threshold and how well they bear
+        bf16, goes.
         """
         return replace(
             self,
@@ -74,6 +78,7 @@ class BackboneSpec:
             licence="not known",
             origin=f"a file of the user's own, {path.name}",
             customary_threshold=None,
+            bf16_measured=False,
         )
 
 
@@ -94,6 +99,12 @@ class Backbone(nn.Module):
     """What reports should say of it, beyond its record."""
     fingerprint: str = ""
     """Hash of what its templates depend on besides the weights of ``spec.sha256``, if anything."""
+
+    @property
+    def runs_in_torch(self) -> bool:
+        """Whether PyTorch computes its templates where it lies: what PyTorch is told about
+        precision is then heeded."""
+        return True
 
     def __init__(self, spec: BackboneSpec) -> None:
         super().__init__()
