@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from audit.cli_options import Json, Weights, echo_json
+from audit.precision import PrecisionChoice
 
 
 def embed(
@@ -24,6 +25,9 @@ def embed(
         Path, typer.Option("--out", "-o", metavar="FILE.parquet", help="File to write.")
     ],
     weights: Weights = None,
+    precision: Annotated[
+        PrecisionChoice, typer.Option(help="What the network computes in; auto: see docs.")
+    ] = PrecisionChoice.AUTO,
     json: Json = False,
 ) -> None:
     """Turn pictures of faces into templates."""
@@ -31,7 +35,8 @@ def embed(
     from audit.watch import Watch
 
     given = parse_weights(weights or ())
-    done = embed_folder(faces, backbone, out, Watch.on_stderr(), weights=given)
+    watch = Watch.on_stderr()
+    done = embed_folder(faces, backbone, out, watch, weights=given, precision=precision)
     if json:
         echo_json(done.as_record())
     else:

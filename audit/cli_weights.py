@@ -31,7 +31,7 @@ def weights_pull(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Fetch weight files; the only command that uses the network."""
+    """Fetch weight files; the only command that uses the network. An interrupted one goes on."""
     from audit.watch import Watch
     from audit.weights_tools import pull_weights
 

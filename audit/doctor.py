@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import numpy as np
 import torch
 
-from audit.backbone_check import VARIANTS, Check, check_backbone
+from audit.backbone_check import Check, check_backbone
 from audit.backbone_list import BackboneLine, list_backbones
 from audit.embedding import auto_device
+from audit.input_variants import VARIANTS
 from audit.run_folder import private_files
 from audit.watch import Watch
 from audit.weights_tools import WeightsLine, list_weights
@@ -234,7 +235,9 @@ def check_record(check: Check) -> dict[str, Any]:
                 "input": outcome.name,
                 "tmr": outcome.tmr._asdict() if outcome.tmr else None,
                 "gain": outcome.gain._asdict() if outcome.gain else None,
-                "better": outcome.better,
+                "separation": outcome.separation,
+                "separation_gain": outcome.further._asdict() if outcome.further else None,
+                "better_by": outcome.better,
                 "not_measured": outcome.why_not or None,
             }
             for outcome in check.outcomes
@@ -248,18 +251,22 @@ def show_check(check: Check, console: Console) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("input of the network", "TMR [95 %]", "against as declared", ""):
+    for heading in ("input of the network", "TMR [95 %]", "against as declared", "d'", ""):
         table.add_column(heading, no_wrap=True)
     for outcome in check.outcomes:
         gain = _interval(outcome.gain, "+.3f") if outcome.gain else ""
         tmr = _interval(outcome.tmr, ".3f") if outcome.tmr else "not measured"
-        table.add_row(*map(Text, (outcome.name, tmr, gain, "better" if outcome.better else "")))
+        apart = "" if outcome.separation is None else f"{outcome.separation:.2f}"
+        by = {"TMR": "TMR", "separation": "d'", None: ""}[outcome.better]
+        table.add_row(*map(Text, (outcome.name, tmr, gain, apart, by)))
     console.print(f"{check.backbone}: {check.verdict}", style="bold", markup=False)
     console.print()
     console.print(table)
     console.print(
         f"at FMR {check.fmr:.2g}, on {check.faces:,} pictures of {check.subjects:,} people; each "
-        "way has its own threshold.\nThe intervals of the differences hold for all ways at once.",
+        "way has its own threshold.\nThe intervals of the differences hold for all ways at once. "
+        "d' is how far mated scores\nlie from non-mated ones, in standard deviations. The last "
+        "column says by what a way is\nbetter than as declared.",
         markup=False,
     )
 

@@ -24,10 +24,11 @@ import torch
 from numpy.typing import NDArray
 
 from audit.face_sources import Faces, Source, open_faces
+from audit.precision import PrecisionChoice, chosen_precision
 from audit.run_folder import full_disk_as_error, private_files, remove, stage_key
 from audit.watch import Watch
 from biometrics.backbones.base import BACKBONES, Backbone, identity, load_backbone
-from biometrics.backbones.embed import embed, unit_length
+from biometrics.backbones.embed import Precision, embed, unit_length
 from biometrics.errors import ConfigError, InputError, OutputError, UsageError
 from biometrics.progress import Advance
 from biometrics.templates import TemplateSet, metadata
@@ -53,6 +54,7 @@ class Embedded:
         backbone: its name.
         dim: length of a template.
         normalised: whether all templates have unit length.
+        precision: in which they were computed; they are stored as float32.
         pictures: how many were looked at.
         templates: one for each face.
         subjects: people among them.
@@ -64,6 +66,7 @@ class Embedded:
     backbone: str
     dim: int
     normalised: bool
+    precision: Precision
     pictures: int
     templates: int
     subjects: int
@@ -79,7 +82,8 @@ class Embedded:
         lines = [
             f"{self.templates:,} templates of {self.subjects:,} subjects by {self.backbone} "
             f"in {self.file}",
-            f"  {self.dim} numbers each{', of unit length' if self.normalised else ''}",
+            f"  {self.dim} numbers each{', of unit length' if self.normalised else ''}"
+            f"{', computed in bf16' if self.precision == 'bf16' else ''}",
         ]
         if self.resumed:
             lines.append(f"  kept from the interrupted run: {self.resumed:,} pictures")
@@ -88,7 +92,13 @@ class Embedded:
 
 
 def embed_folder(
-    folder: Path, backbone: str, out: Path, watch: Watch, *, weights: Mapping[str, str]
+    folder: Path,
+    backbone: str,
+    out: Path,
+    watch: Watch,
+    *,
+    weights: Mapping[str, str],
+    precision: PrecisionChoice = PrecisionChoice.AUTO,
 ) -> Embedded:
     """Write the templates of a folder of faces to a file that did not exist.
 
@@ -98,8 +108,10 @@ def embed_folder(
         out: a Parquet file, as :meth:`TemplateSet.save` writes it; appears when it is whole.
         watch: shows progress.
         weights: weight files by backbone.
+        precision: what the network computes in.
 
     Raises:
+        ConfigError: a precision that the backbone cannot be computed in.
         InputError: no such folder, no face in it, or ``out`` exists or has a wrong name.
         UnknownNameError, WeightsError: the backbone is unknown or not ready.
         FaceleakError: the backbone gives NaN or infinite templates.
@@ -109,10 +121,11 @@ def embed_folder(
     for name in weights:
         BACKBONES.get(name)
     model = load_backbone(backbone, weights).to(auto_device())
+    used = chosen_precision(precision, model)
     source = open_faces(folder)
     place = out.absolute()
     with private_files(), full_disk_as_error(place.parent), _parts_beside(place) as kept:
-        work = _Work(kept, model, source, identity(model, weights))
+        work = _Work(kept, model, source, identity(model, weights), used)
         with watch.task(f"embed {len(source):,} pictures with {backbone}", len(source)) as advance:
             resumed = work.run(advance)
         done = work.join(folder, out, resumed)
@@ -176,6 +189,7 @@ class _Work:
     backbone: Backbone
     source: Source
     identity: list[str | None]
+    precision: Precision
     parts: list[tuple[range, Path]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -189,7 +203,9 @@ class _Work:
         return self.folder / ".finished"
 
     def _path(self, number: int, part: range) -> Path:
-        key = stage_key("embed", {"backbone": self.identity, "faces": self.source.marks(part)})
+        marks = self.source.marks(part)
+        made = {"backbone": self.identity, "precision": self.precision, "faces": marks}
+        key = stage_key("embed", made)
         return self.folder / f"{number:06d}-{key[:32]}{SUFFIX}"
 
     def run(self, advance: Advance) -> int:
@@ -207,8 +223,8 @@ class _Work:
         return resumed
 
     def _write(self, faces: Faces, path: Path) -> None:
-        on_gpu = self.backbone.grid.device.type != "cpu"
-        vectors = embed(self.backbone, faces.crops, batch_size=GPU_BATCH if on_gpu else CPU_BATCH)
+        size = GPU_BATCH if self.backbone.grid.device.type != "cpu" else CPU_BATCH
+        vectors = embed(self.backbone, faces.crops, batch_size=size, precision=self.precision)
         columns = {"template_id": faces.ids, "subject_id": faces.subjects}
         table = TemplateSet(
             vectors, pd.DataFrame(columns, dtype=str), self.backbone.spec.name, False, ""
@@ -237,12 +253,14 @@ class _Work:
         if count == 0:
             raise InputError(f"no face found in any of the {len(self.source)} pictures")
         name = self.backbone.spec.name
-        self._write_all(normalised=unit, source=f"{count} faces embedded by {name}")
+        how = " in bf16" if self.precision == "bf16" else ""
+        self._write_all(normalised=unit, source=f"{count} faces embedded by {name}{how}")
         return Embedded(
             file=out,
             backbone=name,
             dim=self.backbone.spec.dim,
             normalised=unit,
+            precision=self.precision,
             pictures=len(self.source),
             templates=count,
             subjects=len(subjects),

@@ -24,7 +24,7 @@ from biometrics.backbones.base import (
     parts_of,
 )
 from biometrics.backbones.embed import embed_faces
-from biometrics.errors import WeightsError
+from biometrics.errors import MissingFileError, WeightsError
 from biometrics.faces.appearance import AppearanceModel
 from biometrics.faces.appearance_fit import fit_appearance
 from biometrics.faces.images import digest
@@ -71,6 +71,30 @@ class Models:
         return self.templates[self.target]
 
 
+def check_models(config: AuditConfig) -> None:
+    """Try what an audit cannot do without, before any picture is looked at.
+
+    A judge that is not ready is no reason to stop, but one whose file is not there is misspelt.
+
+    Raises:
+        WeightsError: the target, or a backbone that an attack trains with, is not ready; or there
+            is no file where a judge's name says that one is.
+        UnknownNameError: a backbone that does not exist.
+    """
+    weights = _weights(config)
+    for name in _needed(config):
+        if name in weights or not isinstance(BACKBONES.get(name), Fittable):
+            load_backbone(name, weights)
+    for name in config.judges:
+        if ":" in name and name not in weights:
+            try:
+                load_backbone(name, weights)
+            except MissingFileError:
+                raise
+            except WeightsError:
+                continue  # said when the others are loaded, and in the report
+
+
 def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: Watch) -> Models:
     """Load the backbones, embed all faces, and fit or load the appearance model.
 
@@ -80,7 +104,7 @@ def prepare_models(config: AuditConfig, people: People, run: RunFolder, watch: W
         WeightsError: the target, or a backbone that an attack trains with, is not ready.
         UnknownNameError: a backbone that does not exist.
     """
-    weights = {name: str(path) for name, path in config.weights.items()}
+    weights = _weights(config)
     ready, missing = _load_backbones(config, weights, people, run, watch)
     keys, templates = {}, {}
     embedded = {config.target, *config.judges}
@@ -132,7 +156,7 @@ def _load_backbones(
     """
     ready: dict[str, Backbone] = {}
     missing: dict[str, str] = {}
-    needed = [config.target, *_borrowed(config)]
+    needed = _needed(config)
     for name in dict.fromkeys([*needed, *config.judges]):
         try:
             for part in (*parts_of(name), name):
@@ -152,13 +176,17 @@ def _load_backbones(
     return ready, missing
 
 
-def _borrowed(config: AuditConfig) -> list[str]:
-    """Backbones besides the target that the configured attacks train with."""
+def _weights(config: AuditConfig) -> dict[str, str]:
+    return {name: str(path) for name, path in config.weights.items()}
+
+
+def _needed(config: AuditConfig) -> list[str]:
+    """The target, and the other backbones that the configured attacks train with."""
     names: set[str] = set()
     for attack in config.attacks:
         settings = make_settings(attack.name, attack.settings)
         names |= attack_class(attack.name).borrowed(settings)
-    return sorted(names)
+    return [config.target, *sorted(names - {config.target})]
 
 
 def _fit_backbone(

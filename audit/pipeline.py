@@ -13,7 +13,7 @@ from audit.attempts import CONTROLS, Attempted, Attempts, consulted
 from audit.brought import brought_by, check_brought
 from audit.config import AuditConfig, effective_yaml, load_config
 from audit.judging import Bench
-from audit.models import Models, prepare_models
+from audit.models import Models, check_models, prepare_models
 from audit.outcomes import OUTCOMES
 from audit.people import People, gather_people, seed_for
 from audit.run_folder import RunFolder, full_disk_as_error, remove, stage_key
@@ -124,6 +124,7 @@ def _check(config: AuditConfig, out: Path) -> None:
         searched_attack(config.search, config.attacks)
     if config.faces.pairs is not None:
         read_pairs(config.faces.pairs)
+    check_models(config)
     pseudonym_salt()
 
 

@@ -20,12 +20,11 @@ from attacks.trained import RECORD, load_trained
 from audit.attempts import BATCH, Attempts
 from audit.config import AttackChoice, AuditConfig
 from audit.filling import check_empty, filling
-from audit.models import prepare_models
+from audit.models import check_models, prepare_models
 from audit.people import gather_people, seed_for
 from audit.run_folder import RunFolder, remove
 from audit.sheets import face_grid
 from audit.watch import Watch
-from biometrics.backbones.base import BACKBONES
 from biometrics.errors import (
     ConfigError,
     InputError,
@@ -87,17 +86,18 @@ def train_attack(config: AuditConfig, name: str, out: Path, watch: Watch) -> Pat
     Raises:
         ConfigError: a control, or a variant that the configuration does not name.
         UnknownNameError: no such attack or target.
+        WeightsError: the target, or a model that the attack trains with, is not ready.
         InputError: ``out`` is not empty.
     """
     choice = _choice(config, name)
     checked = make_settings(name, choice.settings)
     if config.quick:
         checked = checked.quick()
-    BACKBONES.get(config.target)
     attack_class(name).consulted(checked, config.target)  # what it brings along is there
     check_empty(out)
     # Nobody judges here: other models would only embed all faces for nothing.
     chosen = config.model_copy(update={"attacks": (choice,), "judges": (config.target,)})
+    check_models(chosen)
     place = out.resolve()
     work = place.with_name(f"{place.name}.work")
     with RunFolder(work) as run:

@@ -10,11 +10,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from biometrics.progress import Advance, silent
+from biometrics.progress import Advance, Expect, silent
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, Task
+    from rich.text import Text
+
+
+class Step:
+    """One running step."""
+
+    def __init__(self, advance: Advance = silent, expect: Expect = silent) -> None:
+        self._advance, self._expect = advance, expect
+
+    def __call__(self, finished: int) -> None:
+        """Say how many items were just finished."""
+        self._advance(finished)
+
+    def expect(self, total: int) -> None:
+        """Say how many items there are, where that was not known at the start."""
+        self._expect(total)
 
 
 class Watch:
@@ -42,22 +58,25 @@ class Watch:
         return cls(None)
 
     @contextmanager
-    def task(self, description: str, total: int | None = None) -> Iterator[Advance]:
+    def task(
+        self, description: str, total: int | None = None, *, in_bytes: bool = False
+    ) -> Iterator[Step]:
         """Watch one step; steps may lie within each other.
 
         Args:
             description: a few words, such as ``embed 2,400 faces with dlib``.
             total: the number of items, or None where it is not known.
+            in_bytes: the items are bytes.
 
         Yields:
-            A function to call with the number of items just finished.
+            What to call with the number of items just finished.
         """
         if self._console is None:
-            yield silent
+            yield Step()
             return
         start = time.perf_counter()
-        with self._bar(description, total) as advance:
-            yield advance
+        with self._bar(description, total, in_bytes) as step:
+            yield step
         # Only reached where the step succeeded: a failed one is told by its error.
         self.note(f"{description} ... {time.perf_counter() - start:.1f} s")
 
@@ -67,17 +86,20 @@ class Watch:
             self._console.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
-    def _bar(self, description: str, total: int | None) -> Iterator[Advance]:
+    def _bar(self, description: str, total: int | None, in_bytes: bool) -> Iterator[Step]:
         assert self._console is not None
         if not self._console.is_terminal:
-            yield silent
+            yield Step()
             return
         from rich.markup import escape
 
         bars = self._started(self._console)
-        bar = bars.add_task(escape(description), total=total)
+        bar = bars.add_task(escape(description), total=total, in_bytes=in_bytes)
         try:
-            yield lambda finished: bars.advance(bar, finished)
+            yield Step(
+                advance=lambda finished: bars.advance(bar, finished),
+                expect=lambda total: bars.update(bar, total=total),
+            )
         finally:
             bars.remove_task(bar)
             self._running -= 1
@@ -90,10 +112,18 @@ class Watch:
         if self._bars is None:
             from rich import progress
 
+            class Count(progress.ProgressColumn):
+                """How many of how many; of bytes as in ``1.2/5.0 MB``."""
+
+                items, in_bytes = progress.MofNCompleteColumn(), progress.DownloadColumn()
+
+                def render(self, task: Task) -> Text:
+                    return (self.in_bytes if task.fields["in_bytes"] else self.items).render(task)
+
             self._bars = progress.Progress(
                 progress.TextColumn("{task.description}"),
                 progress.BarColumn(bar_width=24),
-                progress.MofNCompleteColumn(),
+                Count(),
                 progress.TimeRemainingColumn(compact=True),
                 console=console,
                 transient=True,

@@ -12,11 +12,11 @@ from biometrics.weights import (
     KnownWeights,
     State,
     known,
-    pull,
     verify,
     weight_path,
     weights_folder,
 )
+from biometrics.weights_pull import pull
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,7 +91,8 @@ def pull_weights(
     url: str | None = None,
     accept_hash: str | None = None,
 ) -> list[Path]:
-    """Fetch those files; the only command that touches the network.
+    """Fetch those files, or what an interrupted pull left to fetch; the only command that touches
+    the network.
 
     Args:
         names: which ones.
@@ -106,8 +107,10 @@ def pull_weights(
     records = [known(name) for name in names]
     paths = []
     for record in records:
-        with watch.task(f"pull {record.file}", record.size) as advance:
-            got = pull(record.name, url=url, accept_hash=accept_hash, advance=advance)
+        with watch.task(f"pull {record.file}", record.size, in_bytes=True) as step:
+            got = pull(
+                record.name, url=url, accept_hash=accept_hash, advance=step, expect=step.expect
+            )
             paths.append(got)
     return paths
 

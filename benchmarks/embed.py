@@ -1,12 +1,13 @@
-"""Templates a second: our module of dlib's ResNet against dlib itself.
+"""Templates a second: every ready backbone, beside the library that it comes from.
 
-Both embed the same 150x150 chips in the same run on the same cores, in turns, and the best turn of
-each counts; ours is timed once more on whole canonical crops, cutting included. Exits with 1 where
-ours is less than ten times as fast as dlib's faster way, or where the templates differ.
+Ours and the native library embed the same pictures in the same run on the same cores, in turns, and
+the best turn of each counts; ours is timed once more on whole canonical crops, cutting included.
+Exits with 1 where templates differ, or where our module of dlib's ResNet is less than ten times as
+fast as dlib's faster way. A library that is not installed is not measured.
 
-dlib computes on one thread, as its wheel ships it, so ours does too unless told otherwise. More
-threads help on an idle machine only: they wait for each other, and one core that is busy with
-something else slows them all (seen: 2.7 ms an image on one thread, 29 ms on two).
+dlib computes on one thread, as its wheel ships it, so all do unless told otherwise. More threads
+help on an idle machine only: they wait for each other, and one core that is busy with something
+else slows them all (seen: 2.7 ms an image on one thread, 29 ms on two).
 
     python benchmarks/embed.py --images 64 --threads 1
 """
@@ -15,48 +16,47 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, not installed
 
-import dlib
 import numpy as np
 import torch
+from _peers import MATCHES, Load, Match, own_way
 from _timing import best_times
-from numpy.typing import NDArray
 
-from biometrics.backbones.base import Backbone, load_backbone
-from biometrics.backbones.dlib_resnet import packaged_file
-from biometrics.backbones.embed import embed, to_tensor
+from biometrics.backbones.base import BACKBONES, load_backbone
+from biometrics.errors import WeightsError
 
-FLOOR = 10.0
+FLOORS = {"dlib": 10.0}
+"""How many times faster than its native library a backbone has to be."""
+
 TOLERANCE = 1e-5
-ROUNDS = 5
+"""Largest difference of a template value, in lengths of a template."""
 
 
 def main() -> int:
     args = parse_arguments()
     torch.set_num_threads(args.threads)
-    random = np.random.default_rng(0)
-    chips = random.integers(0, 256, (args.images, 150, 150, 3), dtype=np.uint8)
-    crops = random.integers(0, 256, (args.images, 224, 224, 3), dtype=np.uint8)
-    model = dlib.face_recognition_model_v1(str(packaged_file()))
-    backbone = load_backbone("dlib")
-
-    def ours() -> NDArray[np.floating]:
-        return embed_chips(backbone, chips, args.batch)
-
-    ways: dict[str, Callable[[], NDArray[np.floating]]] = {
-        "dlib, one by one": lambda: np.array([model.compute_face_descriptor(c) for c in chips]),
-        "dlib, as a batch": lambda: np.array(model.compute_face_descriptor(list(chips), 0)),
-        "faceleak, chips": ours,
-        "faceleak, crops": lambda: embed(backbone, crops, batch_size=args.batch),
-    }
-    difference = float(abs(ways["dlib, as a batch"]() - ours()).max())
-    seconds = best_times(ways, ROUNDS)
-    factor = report(seconds, args.images, args.threads, difference)
-    return 0 if factor >= FLOOR and difference <= TOLERANCE else 1
+    print(f"{args.images} images, batches of {args.batch}, {args.threads} threads, ", end="")
+    print(f"torch {torch.__version__}, best of {args.rounds}")
+    print(f"{'backbone, way':<30}{'ms an image':>12}{'images/s':>10}{'x native':>10}")
+    good = []
+    with tempfile.TemporaryDirectory() as folder:
+        load = Load(np.random.default_rng(0), args.images, args.batch, args.threads, Path(folder))
+        for name, make in MATCHES.items():
+            try:
+                match = make(load)
+            except (ImportError, WeightsError) as error:
+                print(f"{name}: not measured: {error}")
+                continue
+            good.append(measure(name, match, args.rounds))
+        others = [name for name in BACKBONES.names() if name not in MATCHES]
+        absent = [name for name in others if not alone(name, load, args.rounds)]
+    print(f"not ready here (faceleak backbones says why): {', '.join(absent)}")
+    return 0 if all(good) else 1
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -64,33 +64,44 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5)
     return parser.parse_args()
 
 
-def embed_chips(
-    backbone: Backbone, chips: NDArray[np.uint8], batch_size: int
-) -> NDArray[np.floating]:
-    """Templates [N, 128] of chips uint8 [N, 150, 150, 3], without the cut from the crop."""
-    with torch.inference_mode():
-        parts = [
-            backbone.embed_input(to_tensor(chips[start : start + batch_size]))
-            for start in range(0, len(chips), batch_size)
-        ]
-    return torch.cat(parts).numpy()
+def measure(name: str, match: Match, rounds: int) -> bool:
+    """Print one backbone's lines; whether it is right and fast enough."""
+    print(f"{name} ({match.weights})")
+    ours = match.inputs()
+    lengths = np.linalg.norm(ours, axis=1, keepdims=True)
+    difference = max(float((abs(way() - ours) / lengths).max()) for way in match.native.values())
+    ways = {"faceleak, crops": match.crops, "faceleak, its input": match.inputs, **match.native}
+    seconds = best_times(ways, rounds)
+    native = min(seconds[way] for way in match.native)
+    show(seconds, len(ours), native)
+    right = difference <= TOLERANCE
+    print(f"  templates differ by {difference:.1e} (at most {TOLERANCE:.0e})", end="")
+    factor, floor = native / seconds["faceleak, its input"], FLOORS.get(name, 0.0)
+    if floor:
+        print(f"; floor {floor:.0f}x: {'met' if factor >= floor else 'MISSED'}", end="")
+    print("" if right else "  WRONG")
+    return right and factor >= floor
 
 
-def report(seconds: dict[str, float], images: int, threads: int, difference: float) -> float:
-    """Print the table; gives how many times faster ours is than dlib's faster way."""
-    peer = min(taken for name, taken in seconds.items() if name.startswith("dlib"))
-    print(f"{images} images, {threads} threads, torch {torch.__version__}, best of {ROUNDS}")
-    print(f"{'way':<20}{'ms an image':>12}{'images/s':>10}{'x dlib':>8}")
-    for name, taken in seconds.items():
-        each = f"{1e3 * taken / images:>12.2f}{images / taken:>10.1f}"
-        print(f"{name:<20}{each}{peer / taken:>8.1f}")
-    factor = peer / seconds["faceleak, chips"]
-    print(f"largest difference of a template value {difference:.1e} (at most {TOLERANCE:.0e})")
-    print(f"floor {FLOOR:.0f}x: {'met' if factor >= FLOOR else 'MISSED'} with {factor:.1f}x")
-    return factor
+def alone(name: str, load: Load, rounds: int) -> bool:
+    """Print the line of a backbone that no library has, unless its weights are missing."""
+    try:
+        backbone = load_backbone(name)
+    except WeightsError:
+        return False
+    print(f"{name} (no library has it)")
+    show(best_times({"faceleak, crops": own_way(backbone, load)}, rounds), load.images, None)
+    return True
+
+
+def show(seconds: Mapping[str, float], images: int, native: float | None) -> None:
+    for way, taken in seconds.items():
+        compared = "" if native is None else f"{native / taken:>10.1f}"
+        print(f"  {way:<28}{1e3 * taken / images:>12.2f}{images / taken:>10.1f}{compared}")
 
 
 if __name__ == "__main__":

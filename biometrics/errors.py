@@ -6,6 +6,7 @@
         ├── ConfigError           a setting is unknown or out of range
         ├── InputError            a path, picture, folder or table is not usable
         ├── WeightsError          a weight file is absent, damaged or of the wrong shape
+        │   └── MissingFileError  there is no file where the user said that one is
         └── UnknownNameError      no backbone, attack, … of that name is registered
 
 Only the command line turns these into one line and an exit code; the library raises them.
@@ -44,6 +45,10 @@ class InputError(UsageError):
 
 class WeightsError(UsageError):
     """A weight file is absent, damaged or of the wrong shape."""
+
+
+class MissingFileError(WeightsError):
+    """There is no weight file where the user said that one is."""
 
 
 class UnknownNameError(UsageError):

@@ -1,37 +1,24 @@
-"""Known weight files: what they are, where they lie, and how to get one.
+"""Known weight files: what they are, where they lie, and whether they are sound.
 
 They are kept in one folder, ``FACELEAK_WEIGHTS_DIR`` or ``~/.cache/faceleak/weights``; one that was
-put there by hand may have any name. Only :func:`pull` touches the network; everything else reads
-that folder and says what is missing.
+put there by hand may have any name. Only :mod:`biometrics.weights_pull` touches the network;
+everything else reads that folder and says what is missing.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
-import http.client
 import os
 import re
-import tempfile
-import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
-from biometrics.backbones.weight_file import MAX_BYTES, WeightFile, read_weight_file
-from biometrics.errors import OutputError, UnknownNameError, WeightsError
-from biometrics.progress import Advance, silent
+from biometrics.backbones.weight_file import WeightFile, read_weight_file
+from biometrics.errors import UnknownNameError, WeightsError
 
 FOLDER_VARIABLE = "FACELEAK_WEIGHTS_DIR"
-MIRROR_VARIABLE = "FACELEAK_WEIGHTS_MIRROR"
-"""A URL below which the files lie under their own names, instead of at their publishers."""
-
-CHUNK = 1 << 20
-TIMEOUT = 60.0
-"""Seconds without an answer after which a pull gives up."""
 
 State = Literal["ready", "missing", "damaged", "unverified"]
 """``unverified``: it is there, but nobody published its hash and the user accepted none."""
@@ -218,7 +205,7 @@ def read_weight(name: str) -> WeightFile:
     found = read_weight_file(find_weight(name))
     expected = expected_hash(name)
     if expected is None:
-        raise WeightsError(_unverified(name, str(weight_path(name)), found.sha256))
+        raise WeightsError(unverified(name, str(weight_path(name)), found.sha256))
     if not found.sha256.startswith(expected):
         raise WeightsError(_damaged(name, found.sha256, expected))
     return found
@@ -246,7 +233,7 @@ def verify(name: str) -> State:
     """Hash the file again and compare."""
     if not weight_path(name).is_file():
         return "missing"
-    digest = _hash_of(weight_path(name))
+    digest = hash_of(weight_path(name))
     if digest is None:
         return "damaged"
     expected = expected_hash(name)
@@ -255,123 +242,13 @@ def verify(name: str) -> State:
     return "ready" if digest.startswith(expected) else "damaged"
 
 
-def _hash_of(path: Path) -> str | None:
+def hash_of(path: Path) -> str | None:
+    """SHA-256 of a file; None where it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
-
-
-def pull(
-    name: str,
-    *,
-    url: str | None = None,
-    accept_hash: str | None = None,
-    advance: Advance = silent,
-) -> Path:
-    """Fetch a file into the folder, unless a sound one is there.
-
-    It is written to a temporary name, and renamed only after its hash is found to be right; so the
-    source need not be trusted.
-
-    Args:
-        name: which one.
-        url: from where, http or https; its publisher's or the mirror's unless given.
-        accept_hash: the sha256 that the user takes for right, where the record has none; it is
-            remembered beside the file. A file that is there already is not fetched again for it.
-        advance: told the bytes of every chunk.
-
-    Raises:
-        WeightsError: the source cannot be reached, or what it sends is another file, or one that
-            has no hash to compare with (the message says the hash that was seen).
-        OutputError: the folder cannot be written.
-    """
-    record, path = known(name), weights_folder() / known(name).file
-    if accept_hash is not None:
-        accept_hash = accept_hash.lower()
-        if record.sha256 and accept_hash != record.sha256:
-            raise WeightsError(f"the sha256 of weights {name} is known, {record.sha256}; not taken")
-        if not record.sha256 and path.is_file() and _hash_of(path) == accept_hash:
-            _accept(name, accept_hash)
-    if verify(name) == "ready" and accept_hash in (None, expected_hash(name)):
-        return weight_path(name)
-    source = url or _source(record)
-    if urlsplit(source).scheme not in ("http", "https"):
-        raise WeightsError(f"weights {name} cannot be pulled from {source}: not an http(s) address")
-    with _temporary_beside(path) as temporary:
-        digest = _download(record, source, temporary, advance)
-        expected = accept_hash or expected_hash(name)
-        if expected is None:
-            raise WeightsError(_unverified(name, f"what {source} sent", digest))
-        if not digest.startswith(expected):
-            raise WeightsError(
-                f"{source} sent another file than {record.file} (sha256 {digest[:16]}..., expected "
-                f"{expected[:16]}...); nothing was kept"
-            )
-        if not record.sha256:
-            _accept(name, digest)
-        with _as_output_error(path):
-            os.replace(temporary, path)
-    return path
-
-
-def _accept(name: str, sha256: str) -> None:
-    path = accepted_path(name)
-    with _as_output_error(path):
-        path.write_text(f"{sha256}  {weight_path(name).name}\n", encoding="ascii")
-
-
-def _source(record: KnownWeights) -> str:
-    mirror = os.environ.get(MIRROR_VARIABLE)
-    return f"{mirror.rstrip('/')}/{record.file}" if mirror else record.url
-
-
-def _download(record: KnownWeights, source: str, path: Path, advance: Advance) -> str:
-    """Copy what the address sends into the file; gives its sha256."""
-    digest, got, limit = hashlib.sha256(), 0, record.size or MAX_BYTES
-    with _as_output_error(path), path.open("wb") as file:
-        for chunk in _chunks(record.name, source):
-            got += len(chunk)
-            if got > limit:
-                raise WeightsError(f"{source} sends more than the {limit} bytes of {record.file}")
-            digest.update(chunk)
-            file.write(chunk)
-            advance(len(chunk))
-    return digest.hexdigest()
-
-
-def _chunks(name: str, source: str) -> Iterator[bytes]:
-    try:
-        with urllib.request.urlopen(source, timeout=TIMEOUT) as answer:
-            while chunk := answer.read(CHUNK):
-                yield chunk
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise WeightsError(
-            f"weights {name} could not be pulled from {source}: {error}; put the file into "
-            f"{weights_folder()} by hand, or name a mirror in {MIRROR_VARIABLE}"
-        ) from error
-
-
-@contextlib.contextmanager
-def _temporary_beside(path: Path) -> Iterator[Path]:
-    """An empty file in the same folder, which is removed unless it was renamed."""
-    with _as_output_error(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _as_output_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"cannot write to {path.parent}: {error.strerror or error}") from error
 
 
 def _damaged(name: str, sha256: str, expected: str) -> str:
@@ -381,7 +258,8 @@ def _damaged(name: str, sha256: str, expected: str) -> str:
     )
 
 
-def _unverified(name: str, what: str, sha256: str) -> str:
+def unverified(name: str, what: str, sha256: str) -> str:
+    """What to say of content that nobody's hash speaks for; ``what`` is where it comes from."""
     return (
         f"weights {name}: nobody is known to state the hash of {known(name).file}; {what} has "
         f"sha256 {sha256} and is not used. Compare it with a source that you trust, then: "

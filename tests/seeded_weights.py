@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from biometrics import weights
 from biometrics.metrics.inception import _empty_network
+from biometrics.weights_pull import MIRROR_VARIABLE
 
 Change = Callable[[dict[str, Tensor]], None]
 
@@ -61,7 +62,7 @@ class WeightsFolder:
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.path, self._monkeypatch = path, monkeypatch
         monkeypatch.setenv(weights.FOLDER_VARIABLE, str(path))
-        monkeypatch.delenv(weights.MIRROR_VARIABLE, raising=False)
+        monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
 
     def add(self, name: str, content: Any, change: Change | None = None) -> Path:
         """Save an object under a known name, after an optional change to a copy of it."""

@@ -49,6 +49,8 @@ class BackboneSpec:
         customary_threshold: the similarity at which its users accept, or None.
         ignored_keys: tensors that the weight file may hold and the network does not use: the
             classifiers under which it was trained.
+        bf16_measured: whether it was measured that templates computed in bf16 recognise as well
+            (``benchmarks/precision.py``); False where nobody did.
     """
 
     name: str
@@ -63,11 +65,13 @@ class BackboneSpec:
     may_be_unseen_judge: bool
     customary_threshold: float | None
     ignored_keys: tuple[str, ...] = ()
+    bf16_measured: bool = False
 
     def of_user_file(self, path: Path, sha256: str) -> BackboneSpec:
         """This record for a weight file of the user's own: same network, other origin and terms.
 
-        The customary threshold belongs to the published weights, so it goes.
+        What was found of the published weights, the customary threshold and how well they bear
+        bf16, goes.
         """
         return replace(
             self,
@@ -75,6 +79,7 @@ class BackboneSpec:
             licence="not known",
             origin=f"a file of the user's own, {path.name}",
             customary_threshold=None,
+            bf16_measured=False,
         )
 
 
@@ -97,6 +102,12 @@ class Backbone(nn.Module):
     """Hash of what its templates depend on besides the weights of ``spec.sha256``, if anything."""
     parts: tuple[BackboneSpec, ...] = ()
     """Records of the backbones that it is made of, if it is made of others."""
+
+    @property
+    def runs_in_torch(self) -> bool:
+        """Whether PyTorch computes its templates where it lies: what PyTorch is told about
+        precision is then heeded."""
+        return True
 
     def __init__(self, spec: BackboneSpec) -> None:
         super().__init__()

@@ -62,6 +62,7 @@ SPEC = BackboneSpec(
     differentiable=True,
     may_be_unseen_judge=True,
     customary_threshold=-0.6,
+    bf16_measured=True,
 )
 
 

@@ -66,9 +66,14 @@ class OnnxModel(OwnModel):
     def compute(self, values: Tensor) -> Tensor:
         """[N, D]; by PyTorch where a gradient is asked for or the values lie on a GPU."""
         asked = values.requires_grad and torch.is_grad_enabled()
-        if asked or (self.network is not None and values.device.type != "cpu"):
+        if asked or self.runs_in_torch:
             return self.by_torch(values)
         return self.by_runtime(values)
+
+    @property
+    def runs_in_torch(self) -> bool:
+        """On a GPU, where there is a PyTorch module."""
+        return self.network is not None and self.grid.device.type != "cpu"
 
     def by_runtime(self, values: Tensor) -> Tensor:
         """[N, D] without gradient."""

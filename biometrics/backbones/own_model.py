@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from biometrics.backbones.base import Backbone, BackboneSpec
 from biometrics.backbones.own_record import OwnRecord
-from biometrics.errors import WeightsError
+from biometrics.errors import MissingFileError, WeightsError
 
 PROBES = 3
 """Pictures of seeded noise on which a model is tried when it is loaded."""
@@ -204,14 +204,14 @@ def named_file(name: str, rest: str, weights: Mapping[str, str]) -> Path:
     """The file of a name such as ``onnx:FILE``: what ``weights`` says of it, or FILE itself.
 
     Raises:
-        WeightsError: there is none; before anybody asks for its record.
+        MissingFileError: there is none; before anybody asks for its record.
     """
     try:
         path = Path(weights.get(name, rest)).expanduser()
     except RuntimeError as error:
-        raise WeightsError(f"no home folder for '{rest}'") from error
+        raise MissingFileError(f"no home folder for '{rest}'") from error
     if not path.is_file():
-        raise WeightsError(f"backbone '{name}': no such file: {path}")
+        raise MissingFileError(f"backbone '{name}': no such file: {path}")
     return path
 
 

@@ -95,7 +95,12 @@ def no_pairs_file(work: Path) -> list[str]:
         (settings("attacks=[{linear: {rigde: 1}}]"), "attack 'linear' has no setting 'rigde'"),
         (settings("attacks=[{linear: {ridge: -1}}]"), "attack 'linear', setting 'ridge'"),
         (settings("weights.mobilfacenet=x"), "unknown backbone 'mobilfacenet' (did you mean"),
-        (settings("target=mobilefacenet"), "no such folder"),
+        (settings("target=mobilefacenet"), "weights mobilefacenet missing: give the checkpoint"),
+        (settings("target=onnx:x.onnx"), "backbone 'onnx:x.onnx': no such file: x.onnx"),
+        (settings("judges=[dlib, 'torchscript:x.pt']"), "'torchscript:x.pt': no such file: x.pt"),
+        (settings("judges=['insightface:x.onnx']"), "'insightface:x.onnx': no such file: x.onnx"),
+        (settings("attacks=[{dfd: {perceptual: 'onnx:x.onnx'}}]"), "'onnx:x.onnx': no such file"),
+        (settings("judges=['module:absent.network']"), "no such folder"),  # only not measured
     ],
 )
 def test_what_cannot_be_audited_is_one_line_and_exit_2(

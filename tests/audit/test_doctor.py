@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,17 @@ from biometrics.faces.faceset import FaceSet
 from biometrics.metrics.intervals import Interval
 from tests.audit.conftest import Faceleak
 
-DECLARED = Outcome("as declared", None, Interval(0.931, 0.9, 0.96, 80), None, better=False)
+DECLARED = Outcome("as declared", None, tmr=Interval(0.931, 0.9, 0.96, 80), separation=2.9)
 BGR = Outcome(
     "with BGR",
     "colour order",
-    Interval(0.97, 0.95, 0.99, 80),
-    Interval(0.039, 0.012, 0.07, 80),
-    better=True,
+    tmr=Interval(0.97, 0.95, 0.99, 80),
+    gain=Interval(0.039, 0.012, 0.07, 80),
+    separation=12.34,
+    further=Interval(9.44, 8.1, 10.2, 80),
+    better="TMR",
 )
-BROKEN = Outcome("moved right by 10 %", "crop", None, None, False, "gave NaN")
+BROKEN = Outcome("moved right by 10 %", "crop", why_not="gave NaN")
 CHECK = Check("mine", 0.01, 80, 240, (DECLARED, BGR, BROKEN))
 
 
@@ -100,7 +103,7 @@ def test_the_verdict_and_the_table_fit_80_columns() -> None:
     assert row.split("  ")[1:] != []
     assert "0.970 [0.950, 0.990]" in row
     assert "+0.039 [+0.012, +0.070]" in row
-    assert row.rstrip().endswith("better")
+    assert row.split()[-2:] == ["12.34", "TMR"]
     assert any("moved right" in line and "not measured" in line for line in lines)
 
 
@@ -108,18 +111,30 @@ def test_its_record() -> None:
     record = check_record(CHECK)
     assert (record["suspect"], record["check"]) == ("with BGR", "colour order")
     assert record["outcomes"][1]["tmr"] == {"value": 0.97, "low": 0.95, "high": 0.99, "n": 80}
+    assert record["outcomes"][1]["separation_gain"]["low"] == 8.1
+    assert record["outcomes"][1]["better_by"] == "TMR"
     assert record["outcomes"][2]["not_measured"] == "gave NaN"
+    assert record["outcomes"][2]["separation"] is None
     sound = Check("mine", 0.01, 80, 240, (DECLARED, BROKEN))
     assert sound.verdict == "as declared is best: .93"
     assert check_record(sound)["suspect"] is None
 
 
 def test_a_difference_that_is_not_certain_is_not_told_as_one() -> None:
-    maybe = Outcome(
-        "with BGR", "colour order", BGR.tmr, Interval(0.04, -0.01, 0.07, 80), better=False
-    )
+    maybe = replace(BGR, gain=Interval(0.04, -0.01, 0.07, 80), better=None)
     check = Check("mine", 0.01, 80, 240, (DECLARED, maybe))
     assert check.verdict == "TMR .93 as declared: no difference that can be told"
+
+
+def test_the_tmr_speaks_before_the_separation() -> None:
+    apart = replace(BGR, name="enlarged by 1.25", point="crop", separation=20.0)
+    apart = replace(apart, better="separation")
+    check = Check("mine", 0.01, 80, 240, (DECLARED, apart, BGR))
+    assert check.suspect == BGR
+    check = Check("mine", 0.01, 80, 240, (DECLARED, apart, BROKEN))
+    assert check.verdict == (
+        "TMR .93 as declared, .97 enlarged by 1.25, but separation 20.0, not 2.9: check the crop"
+    )
 
 
 def test_people_are_chosen_by_their_names_those_with_two_pictures_first(

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from PIL import Image
 
 from audit import embedding
 from audit.embedding import Embedded, embed_folder
+from audit.precision import PrecisionChoice, chosen_precision
 from audit.synthesis import generate_faces
 from audit.trained import read_vectors
 from audit.watch import Watch
-from biometrics.backbones.base import load_backbone
+from biometrics.backbones.base import Backbone, load_backbone
 from biometrics.backbones.embed import embed_faces
 from biometrics.errors import FaceleakError
 from biometrics.faces.faceset import FaceSet
@@ -146,6 +148,7 @@ def test_aligned_faces_in_parts_are_as_in_one_go(
         "backbone": "dlib",
         "dim": 128,
         "normalised": False,
+        "precision": "float32",
         "pictures": 9,
         "templates": 9,
         "subjects": 3,
@@ -290,6 +293,58 @@ def test_templates_that_are_no_numbers_stop_it(
     monkeypatch.setattr(embedding, "embed", fail)
     with pytest.raises(FaceleakError, match="gave NaN"):
         run(aligned)
+    assert here() == ["aligned"]
+
+
+# --- precision
+
+
+def test_bf16_is_what_was_asked_for(aligned: Path, faceleak: Faceleak) -> None:
+    dlib = ("embed", "aligned", "--backbone", "dlib")
+    ended = faceleak(*dlib, "-o", "b.parquet", "--precision", "bf16")
+    assert "128 numbers each, computed in bf16" in ended.out
+    ended = faceleak(*dlib, "-o", "f.parquet", "--json")
+    assert json.loads(ended.out)["precision"] == "float32"
+    half, full = (TemplateSet.load(Path(name)) for name in ("b.parquet", "f.parquet"))
+    moved = np.linalg.norm(half.vectors - full.vectors, axis=1)
+    assert moved.min() > 1e-4
+    assert moved.max() < 0.05  # bf16 has 8 bits, and two templates of a person differ by 0.4
+    assert half.source.endswith("by dlib in bf16")
+    assert full.source.endswith("by dlib")
+
+
+def test_float32_parts_are_not_gone_on_with_in_bf16(
+    aligned: Path, parts_of_four: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(aligned, monkeypatch, at=3)
+    made = embed_folder(
+        aligned, "dlib", OUT, Watch.quiet(), weights={}, precision=PrecisionChoice.BF16
+    )
+    assert (made.resumed, made.precision) == (0, "bf16")
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_auto_is_bf16_on_a_gpu_where_it_was_measured(measured: bool) -> None:
+    backbone = load_backbone("dlib")
+    backbone.spec = replace(backbone.spec, bf16_measured=measured)
+    assert chosen_precision(PrecisionChoice.AUTO, backbone) == "float32"
+    backbone.to("meta")  # any device that is no CPU
+    expected = "bf16" if measured else "float32"
+    assert chosen_precision(PrecisionChoice.AUTO, backbone) == expected
+    assert chosen_precision(PrecisionChoice.FLOAT32, backbone) == "float32"
+
+
+def test_a_precision_that_would_not_be_heeded_is_refused(
+    aligned: Path, faceleak: Faceleak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest = ("embed", "aligned", "--backbone", "dlib", "-o", "t.parquet", "--precision")
+    ended = faceleak(*rest, "half")
+    assert ended.code == 2
+    assert "'half' is not one of 'auto'" in ended.err
+    monkeypatch.setattr(Backbone, "runs_in_torch", False)
+    ended = faceleak(*rest, "bf16")
+    assert ended.code == 2
+    assert "is not computed by PyTorch here, so not in bf16; use float32" in ended.error
     assert here() == ["aligned"]
 
 

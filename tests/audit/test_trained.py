@@ -99,6 +99,7 @@ def test_only_attacks_are_trained(
     ("override", "error", "said"),
     [
         ("target=dilb", UnknownNameError, "unknown backbone 'dilb' .did you mean 'dlib'"),
+        ("target=onnx:x.onnx", WeightsError, "'onnx:x.onnx': no such file: x.onnx"),
         ("attacks=[{linear: {ridge: -1}}]", ConfigError, "attack 'linear', setting 'ridge'"),
     ],
 )

@@ -48,3 +48,18 @@ def test_on_a_terminal_steps_within_steps_share_one_display() -> None:
         text = console.export_text()
     finished = re.findall(r"(inner|outer \[a\]) \.\.\. \d+\.\d s", text)
     assert finished == ["inner", "outer [a]"]
+
+
+def test_bytes_are_counted_in_megabytes_towards_a_total_that_comes_later() -> None:
+    with open(os.devnull, "w") as nowhere:
+        console = Console(file=nowhere, force_terminal=True, width=100, record=True)
+        watch = Watch(console)
+        with watch.task("pull x", in_bytes=True) as step, watch.task("count", 4) as count:
+            step.expect(5_000_000)
+            step(1_200_000)
+            count(3)
+            assert watch._bars is not None
+            watch._bars.refresh()
+            text = console.export_text()
+    assert "1.2/5.0 MB" in text
+    assert "3/4" in text

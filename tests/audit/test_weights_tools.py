@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import io
+import os
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.progress import Task
 
 from audit import weights_tools
 from audit.watch import Watch
@@ -16,6 +19,7 @@ from audit.weights_tools import (
     where_weights,
 )
 from biometrics.errors import UnknownNameError
+from biometrics.progress import Advance
 from tests.seeded_weights import WeightsFolder, weights_folder  # noqa: F401
 
 
@@ -68,6 +72,25 @@ def test_an_unknown_name_is_refused_before_anything_is_pulled(
     assert pulled == []
     assert pull_weights(["vgg16", "alexnet"], Watch.quiet()) == [path, path]
     assert pulled == ["vgg16", "alexnet"]
+
+
+def test_a_pull_tells_its_bytes_and_their_total(
+    weights_folder: WeightsFolder,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def pull(_name: str, *, advance: Advance, expect: Advance, **_: object) -> Path:
+        expect(4_000_000)
+        advance(1_000_000)
+        shown.append(watch._bars.tasks[0])
+        return weights_folder.path
+
+    shown: list[Task] = []
+    with open(os.devnull, "w") as nowhere:
+        watch = Watch(Console(file=nowhere, force_terminal=True, width=80))
+        monkeypatch.setattr(weights_tools, "pull", pull)
+        pull_weights(["facenet-casia"], watch)
+    assert (shown[0].completed, shown[0].total) == (1_000_000, 4_000_000)
+    assert shown[0].fields["in_bytes"]
 
 
 def test_where_is_the_folder_or_a_files_place(weights_folder: WeightsFolder) -> None:  # noqa: F811

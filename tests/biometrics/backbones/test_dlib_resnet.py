@@ -83,6 +83,7 @@ def test_a_changed_packaged_file_is_refused(
     own = load_backbone("dlib", {"dlib": str(folder / dlib_resnet.FILE_NAME)}).spec
     assert own.licence == "not known"
     assert own.customary_threshold is None
+    assert (own.bf16_measured, dlib_resnet.SPEC.bf16_measured) == (False, True)
     assert own.sha256 not in (None, SHA256)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from biometrics.backbones.base import Backbone, load_backbone
 from biometrics.backbones.eigenfaces import SPEC
 from biometrics.backbones.embed import embed, embed_faces, to_tensor
-from biometrics.errors import FaceleakError, InputError
+from biometrics.errors import ConfigError, FaceleakError, InputError
 from biometrics.faces.faceset import FaceSet
 
 
@@ -102,3 +102,31 @@ def test_whether_templates_are_normalised_is_measured(faces: FaceSet) -> None:
     assert embed_faces(Averages(unit=True), faces).normalised
     assert not embed_faces(Averages(), faces).normalised
     assert not embed_faces(Averages(unit=True), faces.take([])).normalised
+
+
+def test_bf16_computes_the_layers_in_bf16_and_the_cut_from_the_crop_in_float32(
+    crops: NDArray[np.uint8],
+) -> None:
+    seen: list[tuple[torch.dtype, torch.dtype]] = []
+
+    class Layered(Averages):
+        def embed_input(self, inputs: torch.Tensor) -> torch.Tensor:
+            made = torch.nn.functional.conv2d(inputs, torch.ones(1, inputs.shape[1], 1, 1))
+            seen.append((inputs.dtype, made.dtype))
+            return super().embed_input(made.repeat(1, 3, 1, 1))
+
+    backbone = Layered()
+    full = embed(backbone, crops[:3])
+    half = embed(backbone, crops[:3], precision="bf16")
+    assert seen == [(torch.float32, torch.float32), (torch.float32, torch.bfloat16)]
+    assert half.dtype == np.float32
+    assert 0 < abs(half - full).max() <= 2 * abs(full).max() * 2**-8  # inputs and sum are rounded
+    assert not torch.is_autocast_enabled("cpu")
+
+
+def test_bf16_of_what_pytorch_does_not_compute_is_refused(crops: NDArray[np.uint8]) -> None:
+    class Elsewhere(Averages):
+        runs_in_torch = False  # type: ignore[assignment]
+
+    with pytest.raises(ConfigError, match="not computed by PyTorch here"):
+        embed(Elsewhere(), crops[:1], precision="bf16")

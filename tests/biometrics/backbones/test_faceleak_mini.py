@@ -112,7 +112,7 @@ def test_another_file_says_what_is_missing(tmp_path: Path) -> None:
     state = safetensors.torch.load_file(mini.shipped_path())
     del state["linear.weight"]
     safetensors.torch.save_file(state, path)
-    with pytest.raises(WeightsError, match="does not fit faceleak-mini: missing: linear.weight"):
+    with pytest.raises(WeightsError, match=r"does not fit faceleak-mini: missing: linear\.weight"):
         load_backbone(mini.NAME, {mini.NAME: str(path)})
     path.write_bytes(b"nothing")
     with pytest.raises(WeightsError, match="no readable safetensors file"):

@@ -15,7 +15,7 @@ from biometrics.backbones.base import Backbone, load_backbone
 from biometrics.backbones.embed import embed, to_tensor
 from biometrics.backbones.facenet import FaceNet
 from biometrics.errors import WeightsError
-from biometrics.weights import pull
+from biometrics.weights_pull import pull
 from tests.biometrics.backbones.published import State, empty
 from tests.seeded_weights import WeightsFolder, weights_folder  # noqa: F401
 

@@ -125,6 +125,9 @@ def test_no_gradient_means_onnxruntime(weights: dict[str, str], crops: NDArray[n
     assert not calls
     backbone(to_tensor(crops[:1]).requires_grad_())
     assert calls == [1]
+    assert not backbone.runs_in_torch
+    with pytest.raises(ConfigError, match=r"not computed by PyTorch here.*use float32"):
+        embed(backbone, crops[:1], precision="bf16")
 
 
 # --- what the network is given, against an independent computation
