@@ -146,7 +146,9 @@ class Assembly:
             )
         ranks = identification(mine, seed=self.seed)
         return JudgeResult(
-            unseen=judge_of(judge.backbone.spec, self.models.target, made.consulted).unseen,
+            unseen=judge_of(
+                judge.backbone.spec, self.models.target, {*made.consulted, *self.bench.familiar}
+            ).unseen,
             **rates,
             margin_over_nearest=margins,
             rank1=estimate(ranks.rank1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,13 +69,17 @@ class Judge:
 
 
 class Bench:
-    """All judges that are ready, and what is measured of them before any attack."""
+    """All judges that are ready, and what is measured of them before any attack.
+
+    ``familiar`` holds those that were trained on leaked subjects, with their number.
+    """
 
     def __init__(self, config: AuditConfig, people: People, models: Models) -> None:
         self.config, self.people, self.models = config, people, models
         self.seed = seed_for("bootstrap", config.seed)
         self.subjects = people.faces.subject_ids[people.split.leaked]
         self.judges = [self._judge(name) for name in models.judges]
+        self.familiar = dict(self._familiar())
 
     def _judge(self, name: str) -> Judge:
         backbone, templates = self.models.judges[name], self.models.templates[name].vectors
@@ -94,6 +98,15 @@ class Bench:
         if isinstance(found, NotMeasuredFact):
             return Cut(fmr.label, None, found.reason)
         return Cut(fmr.label, found.value)
+
+    def _familiar(self) -> Iterator[tuple[str, int]]:
+        """Judges that were trained on people who leaked here, and on how many."""
+        if self.people.generated:
+            return
+        leaked = set(self.subjects.tolist())
+        for judge in self.judges:
+            if known := leaked & judge.backbone.learnt_from:
+                yield judge.name, len(known)
 
     def backbones(self) -> dict[str, BackboneResult]:
         """How well every judge recognises the leaked pictures."""
@@ -130,6 +143,10 @@ class Bench:
 
     def _note(self, judge: Judge, pairs: View2Result | NotMeasuredFact | None) -> str:
         notes = [judge.backbone.note]
+        if known := self.familiar.get(judge.name):
+            notes.append(
+                f"it was trained on {known:,} of the leaked subjects, so it is no unseen judge"
+            )
         if isinstance(pairs, NotMeasuredFact):
             notes.append(f"View 2: {pairs.reason}")
         elif pairs is not None and isinstance(BACKBONES.get(judge.name), Fittable):

@@ -98,6 +98,9 @@ class Backbone(nn.Module):
     grid: Tensor
     note: str = ""
     """What reports should say of it, beyond its record."""
+    learnt_from: frozenset[str] = frozenset()
+    """Names of the subjects that it was trained on, where they are known: it is no unseen judge of
+    reconstructions of them."""
     fingerprint: str = ""
     """Hash of what its templates depend on besides the weights of ``spec.sha256``, if anything."""
     parts: tuple[BackboneSpec, ...] = ()

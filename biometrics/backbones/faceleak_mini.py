@@ -29,6 +29,7 @@ from biometrics.backbones.state import fill
 from biometrics.backbones.weight_file import read_weight_file
 from biometrics.errors import WeightsError
 from biometrics.faces.grey import grey
+from biometrics.faces.shipped import shipped_subjects
 
 NAME = "faceleak-mini"
 FILE = f"{NAME}.safetensors"
@@ -120,6 +121,8 @@ class FaceleakMini(Backbone):
 
     def __init__(self, spec: BackboneSpec = SPEC, head: Head | None = None) -> None:
         super().__init__(spec)
+        if spec.sha256 is not None:
+            self.learnt_from = shipped_subjects()
         self.head = head or Head()
 
     def embed_input(self, inputs: Tensor) -> Tensor:

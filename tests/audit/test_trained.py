@@ -15,7 +15,7 @@ from attacks.trained import RECORD
 from audit.config import AuditConfig, load_config
 from audit.trained import invert_store, train_attack
 from audit.watch import Watch
-from biometrics.errors import ConfigError, InputError, UnknownNameError
+from biometrics.errors import ConfigError, InputError, UnknownNameError, WeightsError
 from biometrics.faces.resize import to_canonical
 from tests.attacks.kept import vectors
 from tests.attacks.test_saved import SIDE
