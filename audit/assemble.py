@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from audit.attempts import Attempted, consulted
+from audit.attempted import Attempted
+from audit.attempts import consulted
 from audit.estimates import estimate, mean_estimate, rate_estimate
 from audit.judging import Bench, Judge
 from audit.likeness import judge_distances

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from biometrics.metrics.intervals import NotMeasured as NotMeasuredFact
 from biometrics.metrics.pairs import group
 from biometrics.metrics.scores import Similarity
 from biometrics.metrics.verification import nonmated_threshold, realised_fmr, tmr
-from biometrics.metrics.view2 import Picture, View2Result, read_pairs, view2
+from biometrics.metrics.view2 import Picture, View2Result, picture_of, read_pairs, view2
 from reports.results import (
     BackboneResult,
     DetCurve,
@@ -164,9 +163,8 @@ class Bench:
             return None
         templates: dict[Picture, NDArray[np.float32]] = {}
         for row, face_id in enumerate(self.people.faces.table["face_id"]):
-            name, _, number = Path(face_id).stem.rpartition("_")
-            if number.isdigit():
-                templates[name, int(number)] = judge.templates[row]
+            if (picture := picture_of(face_id)) is not None:
+                templates[picture] = judge.templates[row]
         return view2(read_pairs(self.config.faces.pairs), templates, judge.kind)
 
     def det(self) -> dict[str, DetCurve]:

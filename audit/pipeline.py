@@ -9,7 +9,8 @@ from typing import Any
 
 from attacks.base import make_settings
 from audit.assemble import Assembly, now
-from audit.attempts import CONTROLS, Attempted, Attempts, consulted
+from audit.attempted import Attempted
+from audit.attempts import CONTROLS, Attempts, consulted
 from audit.brought import brought_by, check_brought
 from audit.config import AuditConfig, effective_yaml, load_config
 from audit.judging import Bench

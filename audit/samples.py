@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from audit.attempts import Attempted
+from audit.attempted import Attempted
 from audit.run_folder import RunFolder, remove
 from biometrics.errors import InputError, OutputError
 from biometrics.faces.resize import to_canonical

@@ -1,9 +1,9 @@
 """faceleak-mini: a small recognition model of our own, which ships. A judge for fresh machines.
 
 Oriented gradients, brought to the local contrast and gathered in cells, then a small network that
-was trained on photographs and on people of the appearance model with a margin between people. No
-other model was imitated, so it can judge attacks that never saw it. It is weak beside the models of
-the field; its card and every report say how weak. The training is ``benchmarks/lfw/build_mini.py``.
+was trained on photographs with a margin between people. No other model was imitated, so it can
+judge attacks that never saw it. It is weak beside the models of the field; its card and every
+report say how weak. The training is ``benchmarks/lfw/build_mini.py``.
 
 Sources: N. Dalal, B. Triggs, "Histograms of Oriented Gradients for Human Detection", 2005, for the
 cells; H. Wang et al., "CosFace: Large Margin Cosine Loss for Deep Face Recognition", 2018, for the

@@ -59,6 +59,13 @@ class View2Result:
     thresholds: tuple[float, ...]
 
 
+def picture_of(file: str) -> Picture | None:
+    """The picture of a file named as LFW names them, such as ``Ann/Ann_0003.jpg``: its last number
+    and what stands before it; None for other names."""
+    name, _, number = Path(file).stem.rpartition("_")
+    return (name, int(number)) if number.isdigit() else None
+
+
 def read_pairs(path: Path) -> list[list[Pair]]:
     """The folds of a ``pairs.txt``: first line folds and pairs, then for each fold that many mated
     lines ``name i j`` and as many non-mated ``name i name j``, tab-separated.

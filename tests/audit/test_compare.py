@@ -227,5 +227,5 @@ def test_runs_of_other_people_or_attacks_are_refused(home: Path, tmp_path: Path)
         compare([str(one), str(other)], tmp_path / "out", Watch())
     (other / "audit.yaml").write_text(settings)
     (other / OUTCOMES).unlink()
-    with pytest.raises(Exception, match="holds no outcomes.parquet"):
+    with pytest.raises(Exception, match=r"holds no outcomes\.parquet"):
         compare([str(one), str(other)], tmp_path / "out", Watch())

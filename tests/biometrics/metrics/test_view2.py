@@ -13,6 +13,7 @@ from biometrics.metrics.view2 import (
     Pair,
     View2Result,
     best_threshold,
+    picture_of,
     read_pairs,
     view2,
 )
@@ -161,3 +162,16 @@ def test_among_equally_good_thresholds_the_middle_one_is_taken() -> None:
     mated = np.array([False, True, False, True, False, True, True])
     assert best_threshold(scores, mated) == 4.0  # 2, 4 and 6 each leave two wrong
     assert best_threshold(scores, scores >= 3) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("file", "picture"),
+    [
+        ("Ann_Lee/Ann_Lee_0003.jpg", ("Ann_Lee", 3)),
+        ("x/Bob_12.png", ("Bob", 12)),
+        ("x/Bob.png", None),
+        ("x/Bob_a.png", None),
+    ],
+)
+def test_pictures_by_their_files(file: str, picture: tuple[str, int] | None) -> None:
+    assert picture_of(file) == picture
