@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from biometrics.backbones.base import BackboneSpec, parts_of
+from biometrics.errors import UnknownNameError
 from reports.results import (
     AttackResult,
     Estimate,
@@ -72,7 +73,15 @@ def judge_of(spec: BackboneSpec, target: str, consulted: Collection[str] = ()) -
 
 def _made_of(names: Iterable[str]) -> frozenset[str]:
     """These backbones, and those that they are made of."""
-    return frozenset(part for name in names for part in (name, *parts_of(name)))
+    return frozenset(part for name in names for part in (name, *_parts(name)))
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """Of a backbone that was handed in without being registered, none."""
+    try:
+        return parts_of(name)
+    except UnknownNameError:
+        return ()
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,10 @@ def no_pairs_file(work: Path) -> list[str]:
         (one_subject, "too few people: 1 subjects with a face gave"),
         (no_pairs_file, "pairz.txt"),
         (settings("judgez=[dlib]"), "unknown setting 'judgez'"),
-        (settings("target=dlip"), "unknown backbone 'dlip' (did you mean 'dlib'?); known: dlib"),
+        (
+            settings("target=dlip"),
+            "unknown backbone 'dlip' (did you mean 'dlib'?); known: adapter:SOURCE->TARGET, dlib",
+        ),
         (settings("judges=[dlib, facenett]"), "unknown backbone 'facenett'"),
         (settings("attacks=[liner]"), "unknown attack 'liner' (did you mean 'linear'?)"),
         (settings("attacks=[{linear: {rigde: 1}}]"), "attack 'linear' has no setting 'rigde'"),

@@ -69,7 +69,10 @@ def test_the_backbones_that_ship_are_registered() -> None:
 
 
 def test_an_unknown_backbone_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match=r"did you mean 'dlib'.*known: dlib, eigenfaces"):
+    with pytest.raises(
+        UnknownNameError,
+        match=r"did you mean 'dlib'.*known: adapter:SOURCE->TARGET, dlib, eigenfaces",
+    ):
         load_backbone("dilb")
 
 
