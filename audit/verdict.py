@@ -9,8 +9,7 @@ from typing import Any
 
 import yaml
 
-from biometrics.backbones.base import BackboneSpec, parts_of
-from biometrics.errors import UnknownNameError
+from biometrics.backbones.base import BackboneSpec, kin_of
 from reports.results import (
     AttackResult,
     Estimate,
@@ -58,30 +57,21 @@ class JudgeStanding:
 def judge_of(spec: BackboneSpec, target: str, consulted: Collection[str] = ()) -> JudgeStanding:
     """The standing of a backbone as judge of attacks on ``target``; ``consulted`` judges took part
     in choosing the attacks' settings. What is made of others, an adapter, stands and falls with
-    them."""
+    them, as do the variants of one network."""
     if spec.name == target:
         return JudgeStanding(False, "it is the attacked model")
     if not spec.may_be_unseen_judge:
         return JudgeStanding(False, "it is a control")
-    own = _made_of([spec.name])
-    if own & _made_of([target]):
+    own = _kin_of([spec.name])
+    if own & _kin_of([target]):
         return JudgeStanding(False, "it has a part in common with the attacked model")
-    if own & _made_of(consulted):
+    if own & _kin_of(consulted):
         return JudgeStanding(False, "it took part in choosing the attack's settings")
     return JudgeStanding(True)
 
 
-def _made_of(names: Iterable[str]) -> frozenset[str]:
-    """These backbones, and those that they are made of."""
-    return frozenset(part for name in names for part in (name, *_parts(name)))
-
-
-def _parts(name: str) -> tuple[str, ...]:
-    """Of a backbone that was handed in without being registered, none."""
-    try:
-        return parts_of(name)
-    except UnknownNameError:
-        return ()
+def _kin_of(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(kin for name in names for kin in kin_of(name))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from biometrics.backbones.weight_file import read_weight_file
-from biometrics.errors import ConfigError
+from biometrics.errors import ConfigError, UnknownNameError
 from biometrics.faces.geometry import (
     CANONICAL_POINTS,
     CROP_SIZE,
@@ -212,6 +212,14 @@ class Composite(Protocol):
     parts: tuple[str, ...]
 
 
+@runtime_checkable
+class Variant(Protocol):
+    """A factory of one of several backbones that share a network; ``weights`` is the name under
+    which its file is given, the same for all of them."""
+
+    weights: str
+
+
 BACKBONES: Registry[BackboneFactory] = Registry(
     "backbone", group="faceleak.backbones", builtin="biometrics.backbones"
 )
@@ -240,6 +248,17 @@ def parts_of(name: str) -> tuple[str, ...]:
     """
     factory = BACKBONES.get(name)
     return factory.parts if isinstance(factory, Composite) else ()
+
+
+def kin_of(name: str) -> frozenset[str]:
+    """The backbone itself, what it is made of, and the network that it shares with others. A name
+    that is not registered has no other kin."""
+    try:
+        factory = BACKBONES.get(name)
+    except UnknownNameError:
+        return frozenset([name])
+    shared = [factory.weights] if isinstance(factory, Variant) else []
+    return frozenset([name, *parts_of(name), *shared])
 
 
 def identity(backbone: Backbone, weights: Mapping[str, str]) -> list[str | None]:

@@ -194,3 +194,22 @@ def test_everybodys_face_is_flagged_above_three_times_the_fmr() -> None:
 def test_the_sentence_keeps_all_and_none_for_when_they_are_true(value: float, part: str) -> None:
     rows = [row(dlib=judge(unseen=False, e3=rate(value)))]
     assert decide(rows, STORE).sentence.startswith(f"{part} of the 258 people in this store")
+
+
+@pytest.mark.parametrize(
+    ("judge", "target", "unseen"),
+    [
+        ("facenet-vggface2-pooled", "facenet-vggface2", False),
+        ("facenet-vggface2", "facenet-vggface2-pooled", False),
+        ("vggface-pooled", "vggface", False),
+        ("facenet-casia", "facenet-vggface2", True),
+        ("facenet-casia-pooled", "facenet-vggface2-pooled", True),
+        ("resnet50-vggface2-arcface", "resnet50-vggface2", True),
+    ],
+)
+def test_variants_of_one_network_judge_each_other_as_themselves(
+    judge: str, target: str, unseen: bool
+) -> None:
+    spec = replace(dlib_resnet.SPEC, name=judge)
+    assert judge_of(spec, target).unseen is unseen
+    assert judge_of(spec, "dlib", [target]).unseen is unseen
