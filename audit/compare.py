@@ -150,7 +150,8 @@ def share_stages(done: Path, run: Path) -> None:
             for record in sorted((done / name).rglob("stage.json")):
                 stage = record.parent
                 place = run / stage.relative_to(done)
-                if read_stage(place) is None:
+                here, there = read_stage(place), read_stage(stage)
+                if here is None or (there is not None and here.key != there.key):
                     shutil.rmtree(place, ignore_errors=True)
                     shutil.copytree(stage, place, copy_function=_link)
 
@@ -168,7 +169,9 @@ def compared(runs: Sequence[ComparedRun], watch: Watch) -> CompareResult:
     standings = {run.name: standing(run, common) for run in runs}
     by_name = {run.name: run for run in runs}
     rows = compare_rows(runs, standings)
-    judges = list(dict.fromkeys(j for run in runs for j in run.results.backbones))
+    # In the order of the configuration: results.json sorts them.
+    named = dict.fromkeys(j for run in runs for j in run.config.judges)
+    judges = [name for name in named if any(name in run.results.backbones for run in runs)]
     return CompareResult(
         judge="" if common is None else common.name,
         fmr=_shown_fmr(common, standings),

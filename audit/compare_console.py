@@ -1,8 +1,7 @@
-"""What ``faceleak compare`` prints, laid out for 100 columns."""
+"""What ``faceleak compare`` prints, laid out for 80 columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -10,9 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from audit.console import rate
+from reports.compare_words import projection_says
 from reports.results import CompareResult, Estimate, Measured
-
-MINUS = "\N{MINUS SIGN}"
 
 
 def show_compare(result: CompareResult, verdict: str, page: Path, console: Console) -> None:
@@ -23,8 +21,19 @@ def show_compare(result: CompareResult, verdict: str, page: Path, console: Conso
     console.print(_ranking(result))
     console.print()
     console.print(_matrix(result))
-    for line in _more(result):
-        console.print(Text(line))
+    if result.formats:
+        console.print()
+        console.print(_forms(result))
+    console.print()
+    if result.projection is not None:
+        check = result.projection
+        console.print(
+            Text(
+                f"Templates of eigenfaces hold {_decibels(check.projection)} of the pictures "
+                f"({check.components} components), {check.attack} gives back "
+                f"{_decibels(check.reconstruction)}. {projection_says(check)}"
+            )
+        )
     for note in result.notes:
         console.print(Text(note, style="dim"))
     console.print(f"\nreport: {page}", markup=False, soft_wrap=True)
@@ -43,25 +52,28 @@ def _plain(title: str) -> Table:
 
 def _ranking(result: CompareResult) -> Table:
     fmr = result.fmr or ""
-    table = _plain(f"Accepted in % [95 % interval] at FMR {fmr}; ties share a rank")
-    for heading in ("", "templates of", "accepted", "other pictures", "recognition", "PSNR", "by"):
-        table.add_column(heading, justify="left" if heading in ("templates of", "by") else "right")
+    whose = f"by {result.judge}" if result.judge else "by each row's judge"
+    table = _plain(f"Accepted {whose}, in % [95 % interval] at FMR {fmr}")
+    for heading in ("", "templates of", "accepted", "its recognition", "PSNR", "attack"):
+        table.add_column(
+            heading, justify="left" if heading in ("templates of", "attack") else "right"
+        )
     for row in result.rows:
+        by = row.attack if result.judge or not row.judge else f"{row.attack}, {row.judge}"
         table.add_row(
             str(row.rank or "-"),
             row.name,
             rate(row.headline),
-            rate(row.type2.get(fmr)),
             rate(row.tmr.get(fmr)),
             _decibels(row.image.get("psnr_crop")),
-            f"{row.attack}, judge {row.judge}" if row.attack else "-",
+            by or "-",
         )
     return table
 
 
 def _matrix(result: CompareResult) -> Table:
     fmr = result.fmr or ""
-    table = _plain(f"Every judge: accepted in % at FMR {fmr} (* a judge that the attack never saw)")
+    table = _plain(f"Every judge, in % at FMR {fmr} (* never seen by the attack)")
     table.add_column("templates of")
     for judge in result.judges:
         table.add_column(judge, justify="right")
@@ -77,23 +89,17 @@ def _matrix(result: CompareResult) -> Table:
     return table
 
 
-def _more(result: CompareResult) -> Iterator[str]:
-    found = result.projection
-    if found is not None:
-        yield ""
-        yield (
-            f"positive control: eigenfaces hold {_decibels(found.projection)} of the pictures "
-            f"({found.components} components), {found.attack} gives back "
-            f"{_decibels(found.reconstruction)}"
-        )
-    if result.formats:
-        yield ""
+def _forms(result: CompareResult) -> Table:
+    fmr = result.fmr or ""
+    judges = ", ".join(dict.fromkeys(row.judge for row in result.formats))
+    table = _plain(f"Templates kept otherwise, judge {judges}, in % at FMR {fmr}")
+    for heading in ("templates of", "form", "bytes", "recognition", "accepted"):
+        numbers = heading in ("bytes", "recognition", "accepted")
+        table.add_column(heading, justify="right" if numbers else "left")
     for row in result.formats:
-        fmr = result.fmr or ""
-        yield (
-            f"{row.backbone}, {row.form}: {row.bytes:,} bytes, recognition "
-            f"{rate(row.tmr.get(fmr))}, accepted {rate(row.type1.get(fmr))} by {row.judge}"
-        )
+        found = rate(row.tmr.get(fmr)), rate(row.type1.get(fmr))
+        table.add_row(row.backbone, row.form, f"{row.bytes:,}", *found)
+    return table
 
 
 def _share(value: Estimate | None) -> str:

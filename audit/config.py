@@ -230,7 +230,10 @@ class AuditConfig(_Group):
     faces: FacesSettings
     target: Name = "dlib"
     leak: LeakSettings = LeakSettings()
-    judges: Annotated[tuple[Name, ...], BeforeValidator(listed), Field(min_length=1)] = ("dlib",)
+    judges: Annotated[tuple[Name, ...], BeforeValidator(listed), Field(min_length=1)] = (
+        "dlib",
+        "faceleak-mini",
+    )
     attacks: Annotated[tuple[AttackEntry, ...], BeforeValidator(listed), Field(min_length=1)] = (
         AttackChoice("appearance", {}),
         AttackChoice("linear", {}),
@@ -274,7 +277,13 @@ def load_config(
     overrides: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> AuditConfig:
-    """The effective configuration of an audit; see :func:`load_as`."""
+    """The effective configuration of an audit; see :func:`load_as`.
+
+    Raises:
+        ConfigError: also for one of a comparison.
+    """
+    if source is not None and "targets" in (layer := file_layer(source)).values:
+        raise ConfigError(f"{layer.origin} has 'targets': it is for faceleak compare")
     return load_as(AuditConfig, source, overrides=overrides, environ=environ)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from audit.watch import Watch
 from biometrics import weights
 from biometrics.weights import (
+    Commercial,
     KnownWeights,
     State,
     known,
@@ -40,6 +41,7 @@ class WeightsLine(TypedDict):
     sha256: str
     published_digits: str
     licence: str
+    commercial: Commercial
     purpose: str
 
 
@@ -131,7 +133,8 @@ def show_weights(lines: Sequence[WeightsLine], console: Console) -> None:
     console.print(table)
     for licence in sorted({line["licence"] for line in lines}):
         names = ", ".join(line["name"] for line in lines if line["licence"] == licence)
-        console.print(f"{names}: {licence}", markup=False)
+        use = next(line["commercial"] for line in lines if line["licence"] == licence)
+        console.print(f"{names}: {licence}; commercial use: {use}", markup=False)
 
 
 def _line(record: KnownWeights, state: State) -> WeightsLine:
@@ -145,5 +148,6 @@ def _line(record: KnownWeights, state: State) -> WeightsLine:
         sha256=record.sha256,
         published_digits=record.published,
         licence=record.licence,
+        commercial=record.commercial,
         purpose=record.purpose,
     )

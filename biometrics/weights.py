@@ -24,6 +24,11 @@ State = Literal["ready", "missing", "damaged", "unverified"]
 """``unverified``: it is there, but nobody published its hash and the user accepted none."""
 
 
+Commercial = Literal["yes", "no", "unclear"]
+"""``unclear``: the file's own terms allow it or say nothing, but it was trained on pictures for
+research only; whether that binds the weights is disputed."""
+
+
 @dataclass(frozen=True)
 class KnownWeights:
     """One weight file of a publisher.
@@ -38,6 +43,7 @@ class KnownWeights:
             or empty. The rest of ``sha256`` agrees among independent users of the file.
         size: bytes, or None where unknown.
         licence: of the weights, in words.
+        commercial: whether they may be used commercially, as far as that can be told.
         purpose: what needs it.
     """
 
@@ -48,6 +54,7 @@ class KnownWeights:
     published: str
     size: int | None
     licence: str
+    commercial: Commercial
     purpose: str
 
     def matches(self, sha256: str) -> bool:
@@ -68,6 +75,7 @@ KNOWN: tuple[KnownWeights, ...] = (
         published="7be5be79",
         size=244_408_911,
         licence=_IMAGENET,
+        commercial="unclear",
         purpose="lpips_alex",
     ),
     KnownWeights(
@@ -78,6 +86,7 @@ KNOWN: tuple[KnownWeights, ...] = (
         published="397923af",
         size=553_433_881,
         licence=_IMAGENET,
+        commercial="unclear",
         purpose="lpips_vgg",
     ),
     KnownWeights(
@@ -88,6 +97,7 @@ KNOWN: tuple[KnownWeights, ...] = (
         published="b8a52dc0",
         size=4_958_839,
         licence=_IMAGENET,
+        commercial="unclear",
         purpose="lpips_squeeze",
     ),
     KnownWeights(
@@ -99,6 +109,7 @@ KNOWN: tuple[KnownWeights, ...] = (
         published="6726825d",
         size=95_628_359,
         licence="Apache-2.0 (TensorFlow, pytorch-fid); trained on ImageNet, for research",
+        commercial="unclear",
         purpose="fid, kid",
     ),
     KnownWeights(
@@ -109,6 +120,7 @@ KNOWN: tuple[KnownWeights, ...] = (
         published="",
         size=111_898_327,
         licence="MIT (facenet-pytorch); trained on VGGFace2, for research",
+        commercial="unclear",
         purpose="backbone",
     ),
     KnownWeights(
@@ -119,6 +131,30 @@ KNOWN: tuple[KnownWeights, ...] = (
         published="",
         size=None,
         licence="MIT (facenet-pytorch); trained on CASIA-WebFace, for research",
+        commercial="unclear",
+        purpose="backbone",
+    ),
+    KnownWeights(
+        name="mobilefacenet",
+        file="068.ckpt",
+        url="https://github.com/Xiaoccer/MobileFaceNet_Pytorch/raw/"
+        "9c6e162647edf1bdc1d194f305d2030c79bf4613/model/best/068.ckpt",
+        sha256="e839247cdbdfc023fb7cadeaf53a4549d50c8fc24ad154c02e35920ea8910d99",
+        published="",
+        size=4_130_855,
+        licence="none stated; trained on CASIA-WebFace, for research",
+        commercial="unclear",
+        purpose="backbone",
+    ),
+    KnownWeights(
+        name="vggface",
+        file="vgg_face_dag.pth",
+        url="https://www.robots.ox.ac.uk/~albanie/models/pytorch-mcn/vgg_face_dag.pth",
+        sha256="",
+        published="",
+        size=None,
+        licence="non-commercial research (VGG, Oxford)",
+        commercial="no",
         purpose="backbone",
     ),
 )

@@ -21,6 +21,7 @@ from biometrics.backbones.base import Backbone, BackboneSpec, crop_to_points, re
 from biometrics.backbones.state import fold_batch_norm, read_state, state_problem
 from biometrics.backbones.weight_file import read_weight_file
 from biometrics.errors import WeightsError
+from biometrics.weights import missing_weight, weight_path
 
 NAME = "mobilefacenet"
 VARIABLE = "FACELEAK_MOBILEFACENET"
@@ -171,10 +172,13 @@ def load_mobilefacenet(path: Path) -> MobileFaceNet:
 
 @register_backbone(NAME)
 def mobilefacenet_backbone(weights: Mapping[str, str]) -> Backbone:
-    """MobileFaceNet from ``weights["mobilefacenet"]`` or ``FACELEAK_MOBILEFACENET``."""
-    path = weights.get(NAME) or os.environ.get(VARIABLE)
-    if not path:
-        raise WeightsError(
-            f"weights {NAME} missing: give the checkpoint as weights.{NAME} or in {VARIABLE}"
-        )
-    return load_mobilefacenet(Path(path))
+    """MobileFaceNet from ``weights["mobilefacenet"]`` or ``FACELEAK_MOBILEFACENET``, or else from
+    the file that was pulled."""
+    if path := weights.get(NAME) or os.environ.get(VARIABLE):
+        return load_mobilefacenet(Path(path))
+    if missing_weight(NAME) is None:
+        return load_mobilefacenet(weight_path(NAME))
+    raise WeightsError(
+        f"weights {NAME} missing: give the checkpoint as weights.{NAME} or in {VARIABLE}, "
+        f"or faceleak weights pull {NAME}"
+    )

@@ -111,7 +111,7 @@ def published(*, pooled: bool) -> PublishedNetwork:
         customary_threshold=None,
         ignored_keys=("fc8.weight", "fc8.bias"),
     )
-    return PublishedNetwork(spec, partial(VggFace, pooled=pooled), weights=NAME, pulled=False)
+    return PublishedNetwork(spec, partial(VggFace, pooled=pooled), weights=NAME, pulled=True)
 
 
 for _factory in (published(pooled=False), published(pooled=True)):

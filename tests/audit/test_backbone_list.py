@@ -41,4 +41,4 @@ def test_what_lacks_its_weights_still_shows_its_record(
     assert (line["ready"], line["dim"], line["similarity"]) == (False, dim, similarity)
     assert environment_name(name.removesuffix("-pooled")) in str(line["missing"])
     pulled = str(line["missing"]).endswith(f"weights pull {name.removesuffix('-pooled')}")
-    assert pulled == name.startswith("facenet")
+    assert pulled != name.startswith("resnet50")

@@ -115,10 +115,13 @@ def test_a_second_start_does_nothing_again(home: Path) -> None:
 
 def test_the_console_says_who_leaks_most(home: Path, result: CompareResult) -> None:
     text = (home / "printed.txt").read_text()
-    assert result.rows[0].name in text
-    assert "judge faceleak-mini" in text
-    assert "positive control: eigenfaces hold" in text
+    assert "eigenfaces and lbp cannot be told apart" in text
+    for row in result.rows:
+        assert f"{row.rank}  {row.name}" in text
+    assert "Accepted by faceleak-mini, in % [95 % interval] at FMR 1e-2" in text
+    assert all(form.name in text for form in FORMS)
     assert "report: both/report.html" in text
+    assert max(map(len, text.splitlines())) <= 80
     assert (home / "both" / "report.html").read_text().startswith("<!doctype html>")
 
 
@@ -173,7 +176,7 @@ def test_eigenfaces_are_given_back_as_far_as_they_hold_the_picture(
 
 def test_templates_of_one_model_tell_those_of_another(runs: list[ComparedRun]) -> None:
     """By hand: ridge maps on the attacker's pictures, accepted at the judge's threshold."""
-    found = {(p.source, p.judge): p for p in predictabilities(runs, JUDGES, Watch())}
+    found = {(p.source, p.judge): p for p in predictabilities(runs, JUDGES, Watch.quiet())}
     assert set(found) == {(s, j) for s in ("eigenfaces", "lbp") for j in JUDGES if s != j}
     told = found["lbp", "faceleak-mini"]
     run = runs[1]
@@ -224,8 +227,8 @@ def test_runs_of_other_people_or_attacks_are_refused(home: Path, tmp_path: Path)
     settings = (other / "audit.yaml").read_text()
     (other / "audit.yaml").write_text(settings.replace("- linear-pixels\n", ""))
     with pytest.raises(Exception, match="they differ in 'attacks'"):
-        compare([str(one), str(other)], tmp_path / "out", Watch())
+        compare([str(one), str(other)], tmp_path / "out", Watch.quiet())
     (other / "audit.yaml").write_text(settings)
     (other / OUTCOMES).unlink()
     with pytest.raises(Exception, match=r"holds no outcomes\.parquet"):
-        compare([str(one), str(other)], tmp_path / "out", Watch())
+        compare([str(one), str(other)], tmp_path / "out", Watch.quiet())

@@ -9,11 +9,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.compare_config import CompareConfig
 from audit.config import (
     AttackChoice,
     AuditConfig,
     Fmr,
     effective_yaml,
+    load_as,
     load_config,
     parse_fmr,
 )
@@ -322,8 +324,26 @@ def test_four_configurations_ship() -> None:
 @pytest.mark.parametrize("name", bundled_names())
 def test_what_ships_loads_and_survives_its_own_yaml(name: str, tmp_path: Path) -> None:
     overrides = [] if name == "demo" else [PHOTOS]
-    config = load_config(name, overrides=overrides)
-    assert load_config(write(tmp_path, effective_yaml(config))) == config
+    kind = CompareConfig if name.startswith("compare") else AuditConfig
+    config = load_as(kind, name, overrides=overrides)
+    assert load_as(kind, write(tmp_path, effective_yaml(config))) == config
+
+
+def test_an_audit_of_several_targets_names_the_command_for_it() -> None:
+    with pytest.raises(ConfigError, match=r"compare-lfw has 'targets'.*faceleak compare"):
+        load_config("compare-lfw", overrides=[PHOTOS])
+
+
+def test_a_comparison_is_one_audit_a_target_with_every_target_for_a_judge() -> None:
+    config = load_as(CompareConfig, "compare-lfw", overrides=[PHOTOS, "judges=[lbp, dlib]"])
+    audits = config.audits(["other"])
+    assert [a.target for a in audits] == ["dlib", "mobilefacenet", "eigenfaces", "lbp"]
+    expected = ("dlib", "mobilefacenet", "eigenfaces", "lbp", "other")
+    assert {a.judges for a in audits} == {expected}
+    for audit in audits:
+        assert audit.title.endswith(f": {audit.target}")
+        assert type(audit) is AuditConfig
+        assert AuditConfig.model_validate(yaml.safe_load(effective_yaml(audit))) == audit
 
 
 def test_the_effective_yaml_is_complete_and_plain(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ PUBLISHED = {
 }
 """Backbones whose weights somebody publishes as a PyTorch state dictionary."""
 
-SHIPPED = {"dlib", "eigenfaces", "lbp", "mobilefacenet"} | PUBLISHED
+SHIPPED = {"dlib", "eigenfaces", "faceleak-mini", "lbp", "mobilefacenet"} | PUBLISHED
 
 CONTROLS = {"eigenfaces", "lbp"}
 

@@ -192,3 +192,13 @@ def test_the_inner_stages_halve_the_side_each_time(weights: dict[str, str]) -> N
         stages = load_backbone("mobilefacenet", weights).features(torch.rand(2, 3, 224, 224))
     shapes = [tuple(stage.shape) for stage in stages]
     assert shapes == [(2, 64, 56, 48), (2, 64, 28, 24), (2, 128, 14, 12), (2, 128, 7, 6)]
+
+
+def test_a_file_that_was_pulled_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FACELEAK_MOBILEFACENET", raising=False)
+    monkeypatch.setenv("FACELEAK_WEIGHTS_DIR", str(tmp_path))
+    with pytest.raises(WeightsError, match="or faceleak weights pull mobilefacenet"):
+        load_backbone("mobilefacenet")
+    (tmp_path / "068.ckpt").write_bytes(b"no checkpoint")
+    with pytest.raises(WeightsError, match=r"068\.ckpt is no PyTorch checkpoint"):
+        load_backbone("mobilefacenet")

@@ -90,7 +90,10 @@ def test_the_classifier_is_ignored_and_nothing_else(state: State, tmp_path: Path
 
 
 def test_how_to_provide_the_weights_is_said() -> None:
-    message = r"^weights vggface missing: give the file as weights\.vggface or in FACELEAK_VGGFACE$"
+    message = (
+        r"^weights vggface missing: give the file as weights\.vggface or in FACELEAK_VGGFACE, "
+        "or faceleak weights pull vggface$"
+    )
     for name in ("vggface", "vggface-pooled"):
         with pytest.raises(WeightsError, match=message):
             load_backbone(name)
