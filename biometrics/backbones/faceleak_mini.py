@@ -72,7 +72,9 @@ def oriented_gradients(faces: Tensor) -> Tensor:
     dx = wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]
     dy = wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]
     size = (dx.square() + dy.square() + 1e-8).sqrt()
-    around = F.avg_pool2d(size, CONTRAST, 1, CONTRAST // 2, count_include_pad=False)
+    # Rows, then columns: the same mean as over squares, in an eighth of the work.
+    around = F.avg_pool2d(size, (1, CONTRAST), 1, (0, CONTRAST // 2), count_include_pad=False)
+    around = F.avg_pool2d(around, (CONTRAST, 1), 1, (CONTRAST // 2, 0), count_include_pad=False)
     angles = torch.arange(ORIENTATIONS, dtype=faces.dtype, device=faces.device)
     angles = angles.mul(2 * math.pi / ORIENTATIONS).reshape(1, -1, 1, 1)
     along = (dx * angles.cos() + dy * angles.sin()).clamp(min=0).square()

@@ -56,6 +56,25 @@ def test_every_person_keeps_its_own_rates(tmp_path: Path) -> None:
     assert found.values("linear", "dlib", "type1", "1e-3") is None
 
 
+def test_people_are_in_the_order_of_their_pseudonyms_whatever_their_names(tmp_path: Path) -> None:
+    """Twenty people of whom every third has a second picture: each keeps what is its own."""
+    names = [f"P{i:02d}" for i in range(20)]
+    subjects = np.array(names + names[::3])
+    kept = OutcomeLog(subjects, SALT)
+    type1, type2 = np.linspace(0, 1, 20), np.linspace(0, 1, 20)[::3]
+    kept.add_rates("x", "dlib", "1e-2", BySubject(type1, type2, type2))
+    kept.save(tmp_path / OUTCOMES)
+    found = Outcomes.load(tmp_path)
+    assert list(found.people) == sorted(found.people) != [code(n) for n in names]
+    own = {code(n): v for n, v in zip(names, type1, strict=True)}
+    for measure, people in (("type1", names), ("type2", names[::3])):
+        values = found.values("x", "dlib", measure, "1e-2")
+        assert values is not None
+        wanted = {code(n) for n in people}
+        order = [p for p in found.people if p in wanted]
+        assert values == pytest.approx([own[p] for p in order], abs=1e-6)
+
+
 def test_likeness_that_was_measured_on_some_pictures_only_is_left_out(tmp_path: Path) -> None:
     kept = log()
     kept.add_likeness("linear", {"lpips_vgg": np.array([0.1, np.nan, 0.2, 0.3, 0.4])})
