@@ -144,17 +144,15 @@ def _ranks(
     ranks: list[int] = []
     leader = None
     for number, row in enumerate(rows, start=1):
-        if not isinstance(row.headline, Measured):
+        place = standings[row.name]
+        if place is None or not isinstance(row.headline, Measured):
             ranks.append(0)
             continue
-        tied = leader is not None and not is_clear(
-            _paired_sar(
-                runs[leader.name],
-                runs[row.name],
-                (standings[leader.name], standings[row.name]),
-                (standings[row.name] or Standing("", "", "")).fmr,
-            )
-        )
+        tied = False
+        if leader is not None:
+            places = (standings[leader.name], place)
+            lead = _paired_sar(runs[leader.name], runs[row.name], places, place.fmr)
+            tied = not is_clear(lead)
         if not tied:
             leader = row
         ranks.append(ranks[-1] if tied else number)
