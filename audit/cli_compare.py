@@ -14,7 +14,7 @@ def compare(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="CONFIG|RUN...",
+            metavar="CONFIG|RUN",
             help="YAML files or ones that ship (compare-lfw), and folders of finished runs.",
         ),
     ],

@@ -51,20 +51,25 @@ def show_audit(results: Results, page: Path | None, console: Console) -> None:
 
 
 def show_backbones(lines: Sequence[BackboneLine], console: Console) -> None:
-    """One row a backbone, and below what the others lack."""
+    """One row a backbone; below them the licences of their weights, and what the others lack."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("backbone", "D", "compare by", "state", "licence of the weights"):
-        whole = not heading.startswith("licence")  # which is the one that can go on below
-        table.add_column(heading, justify="right" if heading == "D" else "left", no_wrap=whole)
+    for heading in ("backbone", "D", "compare by", "state"):
+        table.add_column(heading, justify="right" if heading == "D" else "left", no_wrap=True)
     for line in lines:
         table.add_row(
             line["name"],
             "-" if line["dim"] is None else str(line["dim"]),
             line["similarity"] or "-",
             _state(line),
-            Text(line["licence"] or "-"),
         )
     console.print(table)
+    if any(line["licence"] for line in lines):
+        console.print(Text("\nlicences of the weights", style="bold"))
+    for licence in dict.fromkeys(line["licence"] for line in lines if line["licence"]):
+        names = ", ".join(line["name"] for line in lines if line["licence"] == licence)
+        console.print(f"{names}: {licence}", markup=False)
+    if any((line["missing"] and not line["fitted"]) or line["note"] for line in lines):
+        console.print(Text("\nwhat is missing, and notes", style="bold"))
     for line in lines:
         if line["missing"] and not line["fitted"]:
             console.print(f"{line['name']}: {line['missing']}", markup=False)
