@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -13,7 +14,7 @@ from attacks.base import attack_class
 from audit.assemble import now
 from audit.compare_config import CompareConfig
 from audit.compared_run import ComparedRun, judged, read_runs, strongest
-from audit.config import AuditConfig, load_as
+from audit.config import AuditConfig, effective_yaml, load_as
 from audit.formats import FOLDER, try_formats
 from audit.pipeline import run_audit
 from audit.predictability import predictabilities
@@ -26,14 +27,15 @@ from audit.ranking import (
     differences,
     standing,
 )
-from audit.run_folder import MANIFEST, RunFolder, read_stage
+from audit.run_folder import MANIFEST, RunFolder, read_stage, remove
 from audit.verdict import NOTES
 from audit.watch import Watch
 from biometrics.backbones.base import BACKBONES
 from biometrics.errors import ConfigError
 from biometrics.file_names import file_name
 from faceleak import __version__
-from reports.html import render_report
+from reports.exports import CSV_NAME
+from reports.html import REPORT_NAME, render_report
 from reports.results import (
     RESULTS_NAME,
     CompareCell,
@@ -44,6 +46,7 @@ from reports.results import (
     save_results,
 )
 
+CONFIG_NAME = "compare.yaml"
 SHARED = ("faces", "templates", "appearance", "backbones")
 """What runs on the same faces have in common, as folders below a run."""
 
@@ -80,6 +83,7 @@ def compare(
             "configurations or run folders"
         )
     with RunFolder(out) as folder:
+        _leave_other_results(folder, _effective(plans, finished))
         made: list[Path] = []
         for name, config in audits.items():
             place = out / name
@@ -93,11 +97,29 @@ def compare(
         wanted = [name for plan in plans for name in plan.formats]
         formats = _formats(wanted, runs, result, out / FOLDER, watch)
         result = result.model_copy(update={"formats": formats})
-        folder.forget_results()
         path = out / RESULTS_NAME
         save_results(_document(runs, result, plans), path)
         render_report(out)
     return path
+
+
+def _effective(plans: Sequence[CompareConfig], finished: Sequence[Path]) -> str:
+    """What is compared, as YAML documents: the configurations, then the runs."""
+    documents = [effective_yaml(plan) for plan in plans]
+    runs = "".join(f"- {json.dumps(str(run))}\n" for run in finished)
+    return "---\n".join([*documents, *([runs] if runs else [])])
+
+
+def _leave_other_results(folder: RunFolder, effective: str) -> None:
+    """Remove the results of another comparison before work starts, and note this one."""
+    try:
+        same = (folder.path / CONFIG_NAME).read_text(encoding="utf-8") == effective
+    except OSError:
+        same = False
+    if not same:
+        for name in (RESULTS_NAME, REPORT_NAME, CSV_NAME):
+            remove(folder.path / name)
+    folder.write(CONFIG_NAME, effective)
 
 
 def _read_sources(

@@ -113,6 +113,24 @@ def test_a_second_start_does_nothing_again(home: Path) -> None:
     assert tiny.without_times(tiny.read(home / "both")) == tiny.without_times(before)
 
 
+def test_another_comparison_in_the_folder_leaves_no_report_of_the_first(
+    home: Path, tmp_path: Path
+) -> None:
+    out = tiny.copy_run(home / "both", tmp_path / "both")
+    with pytest.raises(Exception, match="is none of the targets"):
+        compare([str(home / "two.yaml")], out, Watch.quiet(), overrides=["formats=[x]"])
+    assert (out / "report.html").is_file()  # refused before anything was touched
+    first = home / "both" / "eigenfaces"
+    other = tiny.copy_run(first, tmp_path / "other")
+    settings = (other / "audit.yaml").read_text()
+    (other / "audit.yaml").unlink()  # it is one file with the first run's
+    (other / "audit.yaml").write_text(settings.replace("seed: 7", "seed: 8"))
+    with pytest.raises(Exception, match="cannot be compared"):
+        compare([str(first), str(other)], out, Watch.quiet())
+    assert not (out / "report.html").exists()
+    assert not (out / "results.json").exists()
+
+
 def test_the_console_says_who_leaks_most(home: Path, result: CompareResult) -> None:
     text = (home / "printed.txt").read_text()
     assert "eigenfaces and lbp cannot be told apart" in text
