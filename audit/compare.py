@@ -76,7 +76,7 @@ def compare(
         FaceleakError: anything else that a user can cause, in one line.
     """
     plans, finished = _read_sources(sources, overrides, environ)
-    audits = _planned(plans)
+    audits = planned_audits(plans)
     if len(audits) + len(finished) < 2:
         raise ConfigError(
             "a comparison needs two backbones or more: name them as targets, or give several "
@@ -139,8 +139,13 @@ def _read_sources(
     return plans, finished
 
 
-def _planned(plans: Sequence[CompareConfig]) -> dict[str, AuditConfig]:
-    """The audits by the names of their folders; every one has every target for a judge."""
+def planned_audits(plans: Sequence[CompareConfig]) -> dict[str, AuditConfig]:
+    """The audits by the names of their folders; every one has every target for a judge.
+
+    Raises:
+        UnknownNameError: no such backbone.
+        ConfigError: other forms of templates are asked for, and no attack that could use them.
+    """
     targets = [t for plan in plans for t in (plan.targets or (plan.target,))]
     for name in targets:
         BACKBONES.get(name)

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audit.compare import compare
+from audit.compare import compare, planned_audits
+from audit.compare_config import CompareConfig
 from audit.compared_run import ComparedRun, read_runs
+from audit.config import load_as
 from audit.outcomes import OUTCOMES
 from audit.predictability import predictabilities
 from audit.projection import check_projection
@@ -213,6 +215,20 @@ def test_templates_of_one_model_tell_those_of_another(runs: list[ComparedRun]) -
     assert isinstance(same, Measured)
     assert isinstance(strangers, Measured)
     assert same.value > 2 * strangers.value  # the map knows something of whom it maps
+
+
+def test_several_configurations_judge_each_other() -> None:
+    faces = "faces={synth: {subjects: 12}}"
+    one = load_as(CompareConfig, overrides=[faces, "target=lbp", "judges=[dlib]"])
+    two = load_as(CompareConfig, overrides=[faces, "targets=[eigenfaces, lbp]", "judges=[lbp]"])
+    audits = planned_audits([one, two])
+    assert {name: a.target for name, a in audits.items()} == {
+        "lbp": "lbp",
+        "eigenfaces": "eigenfaces",
+        "lbp-2": "lbp",
+    }
+    assert audits["lbp"].judges == ("lbp", "eigenfaces", "dlib")
+    assert set(audits["eigenfaces"].judges) == {"lbp", "eigenfaces"}
 
 
 @pytest.mark.parametrize(
