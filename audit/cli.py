@@ -38,6 +38,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich's help takes twice as long to come
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Audit what a leaked database of face templates gives away.",
 )
@@ -155,7 +156,7 @@ def train(
     out: FolderOut,
     settings: Set = None,
 ) -> None:
-    """Train one attack on what CONFIG describes and keep it for faceleak invert."""
+    """Train one attack on what CONFIG describes, for faceleak invert."""
     from audit.config import load_config
     from audit.trained import train_attack
     from audit.watch import Watch
@@ -219,7 +220,7 @@ def reproduce(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Train a paper's systems on your photographs and print its table beside yours."""
+    """Train a paper's systems and print its table beside yours."""
     from audit.reproduce import reproduce as run
     from audit.watch import Watch
 
@@ -248,7 +249,7 @@ def backbones(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List the recognition models and which of them are ready, or look at one."""
+    """List the recognition models and what they lack, or look at one."""
     from audit.backbone_list import list_backbones, look_at
 
     lines = list_backbones({}) if name is None else [look_at(name, {})]

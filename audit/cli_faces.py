@@ -11,7 +11,9 @@ import typer
 from audit.cli_options import FolderOut
 
 faces_app = typer.Typer(
-    no_args_is_help=True, help="Prepare faces: align, filter, morph and average them, make people."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Align, filter, morph and average faces, or make people.",
 )
 
 

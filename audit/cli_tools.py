@@ -53,7 +53,7 @@ def doctor(
     weights: Weights = None,
     json: Json = False,
 ) -> None:
-    """Say what this installation can do, or whether a backbone is declared rightly."""
+    """Say what this installation can do, or check a backbone."""
     if (backbone is None) != (faces is None):
         raise typer.BadParameter("--backbone and --faces go together")
     from audit.console import stdout

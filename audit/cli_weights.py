@@ -9,7 +9,9 @@ import typer
 from audit.cli_options import Json, echo_json
 
 weights_app = typer.Typer(
-    no_args_is_help=True, help="Known weight files: list, pull, verify, where."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Known weight files: list, pull, verify, where.",
 )
 
 
