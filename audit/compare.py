@@ -25,6 +25,7 @@ from audit.ranking import (
     common_judge,
     compare_rows,
     differences,
+    reversals,
     standing,
 )
 from audit.run_folder import MANIFEST, RunFolder, read_stage, remove
@@ -199,18 +200,20 @@ def compared(runs: Sequence[ComparedRun], watch: Watch) -> CompareResult:
     # In the order of the configuration: results.json sorts them.
     named = dict.fromkeys(j for run in runs for j in run.config.judges)
     judges = [name for name in named if any(name in run.results.backbones for run in runs)]
+    fmr = _shown_fmr(common, standings)
+    matrix = [
+        cell for row in rows for cell in _cells(by_name[row.name], standings[row.name], judges)
+    ]
     return CompareResult(
         judge="" if common is None else common.name,
-        fmr=_shown_fmr(common, standings),
+        fmr=fmr,
         rows=rows,
         differences=differences(rows, by_name, standings),
         judges=judges,
-        matrix=[
-            cell for row in rows for cell in _cells(by_name[row.name], standings[row.name], judges)
-        ],
+        matrix=matrix,
         predictability=predictabilities(runs, judges, watch),
         projection=next(filter(None, map(check_projection, runs)), None),
-        notes=_notes(runs, common),
+        notes=[*reversals(rows, matrix, fmr or ""), *_notes(runs, common)],
     )
 
 
