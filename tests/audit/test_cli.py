@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -94,6 +94,13 @@ def results() -> Results:
 # --- help
 
 
+def _seconds_of_children() -> float:
+    """On the processor: what help takes on a machine with nothing else to do, since it has one
+    thread and waits for nobody."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_help_loads_no_torch_and_comes_at_once() -> None:
     code = (
         "import sys\nfrom audit import cli\n"
@@ -103,11 +110,11 @@ def test_help_loads_no_torch_and_comes_at_once() -> None:
     )
     best = float("inf")
     for _ in range(12):
-        start = time.perf_counter()
+        before = _seconds_of_children()
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
         )
-        best = min(best, time.perf_counter() - start)
+        best = min(best, _seconds_of_children() - before)
         assert done.returncode == 0, done.stderr
         assert "backbones" in done.stdout
         if best <= HELP_SECONDS:  # the best of several: other work on the machine only adds
