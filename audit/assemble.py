@@ -19,7 +19,6 @@ from audit.judging import Bench, Judge
 from audit.likeness import judge_distances
 from audit.outcomes import OutcomeLog
 from audit.samples import pseudonym_salt
-from audit.verdict import judge_of
 from biometrics.faces.images import digest
 from biometrics.metrics.curves import WeightedScores, score_histograms
 from biometrics.metrics.intervals import subject_means
@@ -147,9 +146,7 @@ class Assembly:
             )
         ranks = identification(mine, seed=self.seed)
         return JudgeResult(
-            unseen=judge_of(
-                judge.backbone.spec, self.models.target, {*made.consulted, *self.bench.familiar}
-            ).unseen,
+            unseen=self.bench.standing(judge, made.consulted).unseen,
             **rates,
             margin_over_nearest=margins,
             rank1=estimate(ranks.rank1),

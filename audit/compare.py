@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from attacks.base import attack_class
 from audit.assemble import now
 from audit.compare_config import CompareConfig
+from audit.compare_plan import (
+    effective_plan,
+    learn_from_pairs,
+    planned_audits,
+    read_sources,
+)
 from audit.compared_run import ComparedRun, judged, read_runs, strongest
-from audit.config import AuditConfig, effective_yaml, load_as
 from audit.formats import FOLDER, try_formats
 from audit.pipeline import run_audit
 from audit.predictability import predictabilities
@@ -28,12 +30,10 @@ from audit.ranking import (
     reversals,
     standing,
 )
-from audit.run_folder import MANIFEST, RunFolder, read_stage, remove
+from audit.run_folder import RunFolder, read_stage, remove
 from audit.verdict import NOTES
 from audit.watch import Watch
-from biometrics.backbones.base import BACKBONES
 from biometrics.errors import ConfigError
-from biometrics.file_names import file_name
 from faceleak import __version__
 from reports.exports import CSV_NAME
 from reports.html import REPORT_NAME, render_report
@@ -76,7 +76,7 @@ def compare(
         ConfigError: fewer than two backbones, or runs that differ in more than the backbone.
         FaceleakError: anything else that a user can cause, in one line.
     """
-    plans, finished = _read_sources(sources, overrides, environ)
+    plans, finished = read_sources(sources, overrides, environ)
     audits = planned_audits(plans)
     if len(audits) + len(finished) < 2:
         raise ConfigError(
@@ -84,7 +84,7 @@ def compare(
             "configurations or run folders"
         )
     with RunFolder(out) as folder:
-        _leave_other_results(folder, _effective(plans, finished))
+        _leave_other_results(folder, effective_plan(plans, finished))
         made: list[Path] = []
         for name, config in audits.items():
             place = out / name
@@ -96,19 +96,12 @@ def compare(
         runs = read_runs([*made, *finished])
         result = compared(runs, watch)
         wanted = [name for plan in plans for name in plan.formats]
-        formats = _formats(wanted, runs, result, out / FOLDER, watch)
+        formats = _formats(wanted, runs[: len(made)], result, out / FOLDER, watch)
         result = result.model_copy(update={"formats": formats})
         path = out / RESULTS_NAME
         save_results(_document(runs, result, plans), path)
         render_report(out)
     return path
-
-
-def _effective(plans: Sequence[CompareConfig], finished: Sequence[Path]) -> str:
-    """What is compared, as YAML documents: the configurations, then the runs."""
-    documents = [effective_yaml(plan) for plan in plans]
-    runs = "".join(f"- {json.dumps(str(run))}\n" for run in finished)
-    return "---\n".join([*documents, *([runs] if runs else [])])
 
 
 def _leave_other_results(folder: RunFolder, effective: str) -> None:
@@ -121,53 +114,6 @@ def _leave_other_results(folder: RunFolder, effective: str) -> None:
         for name in (RESULTS_NAME, REPORT_NAME, CSV_NAME):
             remove(folder.path / name)
     folder.write(CONFIG_NAME, effective)
-
-
-def _read_sources(
-    sources: Sequence[str], overrides: Sequence[str], environ: Mapping[str, str] | None
-) -> tuple[list[CompareConfig], list[Path]]:
-    """Configurations, and folders of runs."""
-    plans, finished = [], []
-    for source in sources:
-        if Path(source).is_dir():
-            if not (Path(source) / MANIFEST).is_file():
-                raise ConfigError(f"{source} is a folder but no run; give a YAML file or a run")
-            finished.append(Path(source))
-            continue
-        plans.append(load_as(CompareConfig, source, overrides=overrides, environ=environ))
-    if overrides and not plans:
-        raise ConfigError("--set changes configurations; finished runs stay as they are")
-    return plans, finished
-
-
-def planned_audits(plans: Sequence[CompareConfig]) -> dict[str, AuditConfig]:
-    """The audits by the names of their folders; every one has every target for a judge.
-
-    Raises:
-        UnknownNameError: no such backbone.
-        ConfigError: other forms of templates are asked for, and no attack that could use them.
-    """
-    targets = [t for plan in plans for t in (plan.targets or (plan.target,))]
-    for name in targets:
-        BACKBONES.get(name)
-    for plan in plans:
-        if plan.formats and not _learns_from_pairs(plan):
-            raise ConfigError(
-                "formats: templates of another form can only be attacked from pairs; add an attack "
-                "that needs no model, such as linear"
-            )
-    audits: dict[str, AuditConfig] = {}
-    used: Counter[str] = Counter()
-    for plan in plans:
-        for audit in plan.audits(targets):
-            name = file_name(audit.target)
-            used[name] += 1
-            audits[name if used[name] == 1 else f"{name}-{used[name]}"] = audit
-    return audits
-
-
-def _learns_from_pairs(plan: AuditConfig) -> list[str]:
-    return [a.name for a in plan.attacks if not attack_class(a.name).whitebox]
 
 
 def share_stages(done: Path, run: Path) -> None:
@@ -270,7 +216,7 @@ def _formats(
         row = next(r for r in result.rows if r.name == run.name)
         if run.target not in wanted or result.fmr is None or not row.judge:
             continue
-        pairs_only = set(_learns_from_pairs(run.config))
+        pairs_only = set(learn_from_pairs(run.config))
         attack = strongest(run, row.judge, result.fmr, unseen=bool(result.judge), among=pairs_only)
         if attack is not None:
             place = Standing(row.judge, attack, result.fmr)

@@ -16,10 +16,10 @@ from audit.estimates import estimate
 from audit.judging import Bench, Judge
 from audit.models import Models, prepare_models
 from audit.people import People, gather_people, seed_for
+from audit.pipeline import configured_attacks
 from audit.ranking import Standing
 from audit.run_folder import RunFolder, stage_key
 from audit.watch import Watch
-from biometrics.file_names import file_name
 from biometrics.metrics.intervals import NotMeasured as NoFact
 from biometrics.metrics.intervals import paired_difference
 from biometrics.metrics.success import Acceptance, acceptance
@@ -44,7 +44,7 @@ def try_formats(
         config: of the target's audit.
         run: its finished run; its faces and templates are used.
         place: attack and judge.
-        out: a folder of runs, one a form.
+        out: a folder of runs, one a form, named after the run and the form.
         watch: shows progress.
     """
     with RunFolder(run) as finished:
@@ -52,7 +52,7 @@ def try_formats(
         models = prepare_models(config, people, finished, watch)
     bench = Bench(config, people, models)
     judge = next(j for j in bench.judges if j.name == place.judge)
-    tries = Tries(config, people, models, judge, place, out, watch)
+    tries = Tries(config, people, models, judge, place, out / run.name, watch)
     first: dict[str, Acceptance] | None = None
     rows = []
     for form in FORMS:
@@ -103,8 +103,8 @@ class Tries:
             ),
             target_key=key,
         )
-        settings = next(a.settings for a in self.config.attacks if a.name == self.place.attack)
-        folder = self.out / f"{file_name(target)}-{form.slug}"
+        settings = dict(configured_attacks(self.config))[self.place.attack]
+        folder = self.out.with_name(f"{self.out.name}-{form.slug}")
         with RunFolder(folder) as run:
             tries = Attempts.configured(self.config, run, self.people, models, self.watch)
             seed = seed_for("attack", self.config.seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from audit.config import AuditConfig, Fmr
 from audit.estimates import estimate
 from audit.models import Models
 from audit.people import People, seed_for
+from audit.verdict import JudgeStanding, judge_of
 from biometrics.backbones.base import BACKBONES, Backbone, Fittable
 from biometrics.metrics.curves import Comparisons, comparisons, det_curve, eer, roc_auc
 from biometrics.metrics.intervals import NotMeasured as NotMeasuredFact
@@ -106,6 +107,11 @@ class Bench:
         for judge in self.judges:
             if known := leaked & judge.backbone.learnt_from:
                 yield judge.name, len(known)
+
+    def standing(self, judge: Judge, consulted: Collection[str]) -> JudgeStanding:
+        """Whether a judge may speak for others, of an attack that consulted these backbones."""
+        met = {*consulted, *self.familiar}
+        return judge_of(judge.backbone.spec, self.models.target, met)
 
     def backbones(self) -> dict[str, BackboneResult]:
         """How well every judge recognises the leaked pictures."""

@@ -61,7 +61,10 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
         run.note(**_origin(config, people, models))
         tries = Attempts.configured(config, run, people, models, watch)
         seed = seed_for("attack", config.seed)
-        made = [tries.attempt(name, settings, seed=seed) for name, settings in _attacks(config)]
+        made = [
+            tries.attempt(name, settings, seed=seed)
+            for name, settings in configured_attacks(config)
+        ]
         searched = _search(config, tries, made, seed)
         key = _results_key(config, people, models, made, searched)
         path = run.path / RESULTS_NAME
@@ -147,7 +150,7 @@ def _search(
         return None
     name = searched_attack(config.search, config.attacks)
     attempted = next(a for a in made if a.name == name)
-    settings = dict(_attacks(config))[name]
+    settings = dict(configured_attacks(config))[name]
     return Search(config.search, config.seed, tries).attempt(attempted, settings, seed=seed)
 
 
@@ -173,8 +176,9 @@ def _results_key(
     return stage_key(RESULTS_NAME, inputs)
 
 
-def _attacks(config: AuditConfig) -> list[tuple[str, dict[str, Any]]]:
-    """The configured attacks, then the controls that were not configured themselves."""
+def configured_attacks(config: AuditConfig) -> list[tuple[str, dict[str, Any]]]:
+    """The configured attacks, shortened where the run is quick, then the controls that nobody
+    configured."""
     chosen = {a.name: _shortened(a.name, a.settings, config.quick) for a in config.attacks}
     return list(({**chosen, **{c: {} for c in CONTROLS if c not in chosen}}).items())
 

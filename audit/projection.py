@@ -27,9 +27,9 @@ SMALLEST_ERROR = 10 ** (-PSNR_CAP / 10)
 
 def check_projection(run: ComparedRun) -> ProjectionCheck | None:
     """PSNR of the projection on the components, and of the reconstructions that come nearest, over
-    the grey window that eigenfaces see; None where the run attacks another model or its faces are
-    gone."""
-    if run.target != eigenfaces.NAME:
+    the grey window that eigenfaces see; None where the run attacks another model, the pictures
+    leaked degraded, or its faces are gone."""
+    if run.target != eigenfaces.NAME or not run.config.leak.clean:
         return None
     try:
         faces = FaceSet.load(run.folder / "faces")

@@ -123,8 +123,6 @@ class FaceleakMini(Backbone):
 
     def __init__(self, spec: BackboneSpec = SPEC, head: Head | None = None) -> None:
         super().__init__(spec)
-        if spec.sha256 is not None:
-            self.learnt_from = shipped_subjects()
         self.head = head or Head()
 
     def embed_input(self, inputs: Tensor) -> Tensor:
@@ -152,10 +150,11 @@ def faceleak_mini(weights: Mapping[str, str]) -> Backbone:
         state = safetensors.torch.load(file.data)
     except SafetensorError as error:
         raise WeightsError(f"{path} is no readable safetensors file: {error}") from error
-    spec = replace(SPEC, sha256=file.sha256)
-    if NAME in weights:
-        spec = SPEC.of_user_file(path, file.sha256)
     with torch.device("meta"):
         head = Head()
     fill(head, state, f"{path} does not fit {NAME}")
-    return FaceleakMini(spec, head)
+    if NAME in weights:
+        return FaceleakMini(SPEC.of_user_file(path, file.sha256), head)
+    backbone = FaceleakMini(replace(SPEC, sha256=file.sha256), head)
+    backbone.learnt_from = shipped_subjects()
+    return backbone

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audit.compare import compare, planned_audits
+from audit.compare import compare
 from audit.compare_config import CompareConfig
+from audit.compare_plan import planned_audits
 from audit.compared_run import ComparedRun, read_runs
 from audit.config import load_as
 from audit.outcomes import OUTCOMES
