@@ -2,9 +2,12 @@
 
     FaceleakError                 the tool failed                          exit 1
     ├── OutputError               a result could not be written            exit 1
+    ├── CoverageError             too much of the input cannot be read     exit 4
+    ├── NotAuthorisedError        nobody signed for this store             exit 5
     └── UsageError                what was asked for cannot be done        exit 2
         ├── ConfigError           a setting is unknown or out of range
         ├── InputError            a path, picture, folder or table is not usable
+        │   └── StoreError        a store of templates is damaged, hostile or of no known kind
         ├── WeightsError          a weight file is absent, damaged or of the wrong shape
         │   └── MissingFileError  there is no file where the user said that one is
         └── UnknownNameError      no backbone, attack, … of that name is registered
@@ -29,6 +32,18 @@ class OutputError(FaceleakError):
     """A result could not be written (disk full, no permission)."""
 
 
+class CoverageError(FaceleakError):
+    """Too much of the input could not be read for its numbers to speak of the whole."""
+
+    exit_code = 4
+
+
+class NotAuthorisedError(FaceleakError):
+    """What was asked for needs an authorisation that is not there, or that does not hold."""
+
+    exit_code = 5
+
+
 class UsageError(FaceleakError):
     """The request itself cannot be carried out."""
 
@@ -41,6 +56,10 @@ class ConfigError(UsageError):
 
 class InputError(UsageError):
     """A path, picture, folder or table is not usable as input."""
+
+
+class StoreError(InputError):
+    """A store of templates cannot be read: damaged, hostile, or of no known kind."""
 
 
 class WeightsError(UsageError):
