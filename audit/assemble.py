@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from audit.attempted import Attempted
 from audit.attempts import consulted
-from audit.estimates import estimate, mean_estimate, rate_estimate
+from audit.estimates import mean_estimate, rate_estimate
+from audit.judged import judge_result
 from audit.judging import Bench, Judge
 from audit.likeness import judge_distances
 from audit.outcomes import OutcomeLog
@@ -25,12 +27,7 @@ from biometrics.metrics.intervals import subject_means
 from biometrics.metrics.landmarks import is_near, landmark_mse, per_point_error, region_mse
 from biometrics.metrics.pairs import group
 from biometrics.metrics.success import (
-    Acceptance,
     Attempts,
-    acceptance,
-    identification,
-    margin,
-    similarity,
 )
 from faceleak import __version__
 from reports.results import (
@@ -56,9 +53,6 @@ PACKAGES = (
     "lpips",
     "pytorch-fid",
 )
-
-RATES = ("type1", "type2", "type2_reference", "reconstruction_fmr", "sar_ignoring_detection")
-"""Fields that ``acceptance`` and the schema's JudgeResult share."""
 
 
 class Assembly:
@@ -127,36 +121,14 @@ class Assembly:
         )
 
     def _judged(self, judge: Judge, made: Attempted, nearest: Attempts | None) -> JudgeResult:
-        mine = self.attempts(judge, made)
-        rates: dict[str, dict[str, Estimate]] = {name: {} for name in RATES}
-        margins: dict[str, Estimate] = {}
-        for cut in judge.cuts:
-            if cut.value is None:
-                for column in (*rates.values(), margins):
-                    column[cut.label] = NotMeasured(not_measured=cut.why)
-                continue
-            found = acceptance(mine, cut.value, seed=self.seed)
-            self.outcomes.add_rates(made.name, judge.name, cut.label, found.by_subject)
-            for name, column in rates.items():
-                column[cut.label] = estimate(getattr(found, name))
-            margins[cut.label] = (
-                NotMeasured(not_measured="this row is a control itself")
-                if nearest is None
-                else self._margin(found, nearest, cut.value)
-            )
-        ranks = identification(mine, seed=self.seed)
-        return JudgeResult(
+        return judge_result(
+            self.attempts(judge, made),
+            judge.cuts,
             unseen=self.bench.standing(judge, made.consulted).unseen,
-            **rates,
-            margin_over_nearest=margins,
-            rank1=estimate(ranks.rank1),
-            rank10=estimate(ranks.rank10),
-            similarity=estimate(similarity(mine, seed=self.seed)),
+            nearest=nearest,
+            seed=self.seed,
+            tell=functools.partial(self.outcomes.add_rates, made.name, judge.name),
         )
-
-    def _margin(self, found: Acceptance, nearest: Attempts, threshold: float) -> Estimate:
-        control = acceptance(nearest, threshold, seed=self.seed)
-        return estimate(margin(found, control, seed=self.seed))
 
     def _landmarks(self, made: Attempted, index: NDArray[np.intp]) -> Landmarks:
         """Errors of the predicted and of the re-detected points; point by point of the former where

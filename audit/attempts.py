@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attacks.base import (
     Accelerator,
@@ -28,19 +26,15 @@ from audit.config import AuditConfig
 from audit.likeness import Likeness
 from audit.models import Models
 from audit.people import People, seed_for
+from audit.reconstruct import embed_pictures, find_faces, invert
 from audit.run_folder import RunFolder, Stage, stage_key
 from audit.training_data import TrainingPairs, training_pairs
 from audit.training_settings import TrainingSettings
 from audit.watch import Watch
-from biometrics.backbones.embed import embed
-from biometrics.faces.detect import find_in_crop
-from biometrics.faces.resize import to_canonical
 from biometrics.file_names import file_name
-from biometrics.parallel import ordered_map
 from biometrics.progress import Advance, silent
 
 CONTROLS = ("control:mean", "control:nearest", "control:random", "control:shuffled")
-BATCH = 256
 
 
 def consulted(attacks: Iterable[tuple[str, Mapping[str, Any]]], target: str) -> list[str]:
@@ -56,14 +50,6 @@ class Fitted(NamedTuple):
     """A fitted attack, and how long the fit took when it was made."""
 
     attack: InversionAttack
-    seconds: float
-
-
-class _Inverted(NamedTuple):
-    """Reconstructions uint8 [N, S, S, 3], landmarks where they are predicted, and the seconds."""
-
-    crops: NDArray[np.uint8]
-    landmarks: NDArray[np.float32] | None
     seconds: float
 
 
@@ -222,11 +208,12 @@ class Attempts:
 
     def _invert(self, name: str, fitted: Callable[[], Fitted], out: Path) -> None:
         attack, fit_seconds = fitted()
-        made = self._inverted(name, attack)
+        made = invert(attack, self.models.leaked.vectors[self.models.target], name, self.watch)
         np.save(out / "crops.npy", made.crops, allow_pickle=False)
         if made.landmarks is not None:
             np.save(out / "predicted.npy", made.landmarks, allow_pickle=False)
-        np.save(out / "redetected.npy", self._detect(name, made.crops), allow_pickle=False)
+        found = find_faces(made.crops, name, self.watch)
+        np.save(out / "redetected.npy", found, allow_pickle=False)
         record = {
             "knowledge": attack.knowledge,
             "control": attack.control,
@@ -236,43 +223,10 @@ class Attempts:
         }
         (out / "attack.json").write_text(json.dumps(record))
 
-    def _inverted(self, name: str, attack: InversionAttack) -> _Inverted:
-        vectors = self.models.leaked.vectors[self.models.target]
-        crops, landmarks, seconds = [], [], 0.0
-        with self.watch.task(f"invert {len(vectors):,} templates by {name}", len(vectors)) as step:
-            for begin in range(0, len(vectors), BATCH):
-                start = time.perf_counter()
-                made = attack.invert(vectors[begin : begin + BATCH])
-                seconds += time.perf_counter() - start
-                crops.append(made.rounded())
-                if made.landmarks is not None:
-                    landmarks.append(made.landmarks)
-                step(len(made))
-        points = np.concatenate(landmarks) if landmarks else None
-        return _Inverted(np.concatenate(crops), points, seconds)
-
-    def _detect(self, name: str, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Landmarks found in each reconstruction, NaN where there is no face; equal pictures (the
-        mean face) are searched once."""
-        digests = [hashlib.sha256(picture.tobytes()).digest() for picture in pictures]
-        _, first, back = np.unique(digests, return_index=True, return_inverse=True)
-        with self.watch.task(f"look for faces in {name}", len(first)) as advance:
-            crops = [to_canonical(pictures[i : i + 1])[0] for i in first]
-            found = []
-            for landmarks in ordered_map(find_in_crop, crops):
-                missing = np.full((68, 2), np.nan, dtype=np.float32)
-                found.append(missing if landmarks is None else landmarks)
-                advance(1)
-        return np.stack(found)[back]
-
     def _judge(self, name: str, judge: str, made: Stage, out: Path) -> None:
         pictures = np.load(made.folder / "crops.npy", mmap_mode="r", allow_pickle=False)
-        backbone, parts = self.models.judges[judge], []
-        with self.watch.task(f"judge {name} by {judge}", len(pictures)) as advance:
-            for begin in range(0, len(pictures), BATCH):
-                crops = to_canonical(np.asarray(pictures[begin : begin + BATCH]))
-                parts.append(embed(backbone, crops, advance=advance))
-        np.save(out / "vectors.npy", np.concatenate(parts), allow_pickle=False)
+        vectors = embed_pictures(self.models.judges[judge], pictures, name, self.watch)
+        np.save(out / "vectors.npy", vectors, allow_pickle=False)
 
 
 def _shows_photographs(name: str) -> bool:

@@ -17,11 +17,12 @@ from PIL import Image
 
 from attacks.base import attack_class, make_settings, registered_name
 from attacks.trained import RECORD, load_trained
-from audit.attempts import BATCH, Attempts
+from audit.attempts import Attempts
 from audit.config import AttackChoice, AuditConfig
 from audit.filling import check_empty, filling
 from audit.models import check_models, prepare_models
 from audit.people import gather_people, seed_for
+from audit.reconstruct import BATCH
 from audit.run_folder import RunFolder, remove
 from audit.sheets import face_grid
 from audit.watch import Watch
