@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import functools
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from audit.attempted import Attempted
@@ -20,6 +16,7 @@ from audit.judged import judge_result
 from audit.judging import Bench, Judge
 from audit.likeness import judge_distances
 from audit.outcomes import OutcomeLog
+from audit.provenance import provenance
 from audit.samples import pseudonym_salt
 from biometrics.faces.images import digest
 from biometrics.metrics.curves import WeightedScores, score_histograms
@@ -29,7 +26,6 @@ from biometrics.metrics.pairs import group
 from biometrics.metrics.success import (
     Attempts,
 )
-from faceleak import __version__
 from reports.results import (
     AttackHistogram,
     AttackResult,
@@ -41,17 +37,6 @@ from reports.results import (
     ScoreHistogram,
     Seconds,
     Training,
-)
-
-PACKAGES = (
-    "numpy",
-    "scipy",
-    "torch",
-    "dlib-bin",
-    "face_recognition_models",
-    "lightning",
-    "lpips",
-    "pytorch-fid",
 )
 
 
@@ -200,17 +185,7 @@ class Assembly:
         inputs = dict(self.people.inputs)
         if self.config.faces.pairs is not None:
             inputs["faces.pairs"] = digest(self.config.faces.pairs.read_bytes())
-        inputs |= {f"weights.{name}": sha for name, sha in self.models.weights.items()}
-        return Provenance(
-            faceleak=__version__,
-            python=platform.python_version(),
-            torch=torch.__version__,
-            device=f"CPU, {torch.get_num_threads()} threads ({platform.machine()})",
-            seed=self.config.seed,
-            inputs=inputs,
-            judges_consulted=self.consulted,
-            packages=_versions(),
-        )
+        return provenance(inputs, self.models.weights, self.config.seed, self.consulted)
 
 
 def _mean_of_points(
@@ -228,19 +203,3 @@ def _by_subject(
     share but shows no score, so the area beyond a threshold is the success rate."""
     counts = np.bincount(owner) if len(owner) else np.ones(1)
     return WeightedScores(np.where(usable, scores, np.nan), 1.0 / counts[owner])
-
-
-def _versions() -> dict[str, str]:
-    """Of the packages that decide about numbers; one that came another way is left out."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def now() -> str:
-    """The time with its zone, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

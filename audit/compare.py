@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from audit.assemble import now
 from audit.compare_config import CompareConfig
 from audit.compare_plan import (
     effective_plan,
@@ -21,6 +20,7 @@ from audit.formats import FOLDER, try_formats
 from audit.pipeline import run_audit
 from audit.predictability import predictabilities
 from audit.projection import check_projection
+from audit.provenance import now
 from audit.ranking import (
     CommonJudge,
     Standing,

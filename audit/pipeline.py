@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attacks.base import make_settings
-from audit.assemble import Assembly, now
+from audit.assemble import Assembly
 from audit.attempted import Attempted
 from audit.attempts import CONTROLS, Attempts, consulted
 from audit.brought import brought_by, check_brought
@@ -17,6 +17,7 @@ from audit.judging import Bench
 from audit.models import Models, check_models, prepare_models
 from audit.outcomes import OUTCOMES
 from audit.people import People, gather_people, seed_for
+from audit.provenance import now
 from audit.run_folder import RunFolder, full_disk_as_error, remove, stage_key
 from audit.samples import choose_rows, draw_samples, pseudonym_salt
 from audit.search import Search, Searched, search_results, searched_attack

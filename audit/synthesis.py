@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 import torch
@@ -42,16 +45,36 @@ def generate_faces(
     sampled = model.sample(people, pictures, seed, variation=VARIATION)
     crops = np.empty((len(sampled.person), CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
     landmarks = np.empty((len(sampled.person), 68, 2), dtype=np.float32)
-    for start in range(0, len(crops), BATCH):
-        batch = torch.from_numpy(sampled.coefficients[start : start + BATCH])
-        rows = slice(start, start + len(batch))
+    for rows, made in _drawn(model, sampled.coefficients):
+        crops[rows], landmarks[rows] = made
+        advance(len(made.crops))
+    return FaceSet(crops, landmarks, _table(sampled.person, pictures))
+
+
+def generate_people(count: int, seed: int) -> Iterator[NDArray[np.uint8]]:
+    """Crops [B, 224, 224, 3] of people with one picture each, a batch at a time: those of
+    ``generate_faces(count, 1, seed)``, for more of them than memory holds."""
+    model = AppearanceModel.load(shipped_model_path())
+    sampled = model.sample(count, 1, seed, variation=VARIATION)
+    for _, made in _drawn(model, sampled.coefficients):
+        yield made.crops
+
+
+class _Made(NamedTuple):
+    crops: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+
+
+def _drawn(
+    model: AppearanceModel, coefficients: NDArray[np.float32]
+) -> Iterator[tuple[slice, _Made]]:
+    for start in range(0, len(coefficients), BATCH):
+        batch = torch.from_numpy(coefficients[start : start + BATCH])
         with torch.inference_mode():
             decoded = model.decode(batch)
             made = model.compose(decoded.textures, decoded.landmarks)
-        crops[rows] = to_canonical(made.numpy())
-        landmarks[rows] = decoded.landmarks.numpy()
-        advance(len(batch))
-    return FaceSet(crops, landmarks, _table(sampled.person, pictures))
+        rows = slice(start, start + len(batch))
+        yield rows, _Made(to_canonical(made.numpy()), decoded.landmarks.numpy())
 
 
 def _table(person: NDArray[np.int64], pictures: int) -> pd.DataFrame:

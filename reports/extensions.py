@@ -1,11 +1,11 @@
-"""The parts of results.json beside the attacks: stress, protections, store, findings.
+"""The parts of results.json beside the attacks: stress, protections, findings, gates.
 
 Complete from the first schema version, empty until a run fills them.
 """
 
 from __future__ import annotations
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
 from reports.schema import ByFmr, Estimate, Model, Severity
 
@@ -37,20 +37,6 @@ class ProtectionResult(Model):
     type2: ByFmr = Field(default_factory=dict)
     tmr: ByFmr = Field(default_factory=dict)  # what the protection costs in recognition
     note: str = ""
-
-
-class StoreSummary(Model):
-    """What is known of a leaked store without its vectors or names."""
-
-    name: str
-    kind: str
-    sha256: str = ""
-    n_templates: NonNegativeInt = 0
-    n_subjects: NonNegativeInt | None = None
-    dim: PositiveInt | None = None
-    backbone: str = ""
-    normalised: bool | None = None
-    problems: list[str] = Field(default_factory=list)
 
 
 class Finding(Model):

@@ -30,7 +30,6 @@ from reports.extensions import (
     Finding,
     GateResult,
     ProtectionResult,
-    StoreSummary,
     StressResult,
 )
 from reports.files import write_private
@@ -65,6 +64,12 @@ from reports.schema import (
     fmr_value,
 )
 from reports.search_results import SearchJudge, SearchResult
+from reports.store_results import (
+    AttributeLeak,
+    PredictedAgreement,
+    StoreCollection,
+    StoreSummary,
+)
 
 __all__ = [
     "EVERYBODY_FACTOR",
@@ -74,6 +79,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "AttackHistogram",
     "AttackResult",
+    "AttributeLeak",
     "BackboneResult",
     "ByFmr",
     "CompareCell",
@@ -95,6 +101,7 @@ __all__ = [
     "Model",
     "NotMeasured",
     "Predictability",
+    "PredictedAgreement",
     "ProjectionCheck",
     "ProtectionResult",
     "Provenance",
@@ -108,6 +115,7 @@ __all__ = [
     "Seconds",
     "Severity",
     "SplitCount",
+    "StoreCollection",
     "StoreSummary",
     "StressResult",
     "Threshold",

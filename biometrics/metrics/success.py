@@ -214,6 +214,26 @@ def ranks(attempts: Attempts) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     return probes, rank
 
 
+def told_apart(attempts: Attempts, *, seed: int = 0) -> Measured:
+    """Share of reconstructions that are nearest to the templates of their own subject, of all that
+    leaked, the one that they were made from among them; n = subjects.
+
+    Unlike :func:`identification` it needs no second picture: it says whether faces made of
+    different people's templates stay different people. Ties count against it.
+    """
+    a, groups = attempts, attempts.groups
+    if groups.n_subjects < 2:
+        return NO_OTHER_SUBJECT
+    gallery = a.leaked[groups.order]
+    first = np.zeros(len(gallery), dtype=bool)
+    for block in row_blocks(len(gallery), len(gallery)):
+        scores = similarity_matrix(a.reconstructed[block], gallery, a.kind)
+        best = np.maximum.reduceat(scores, groups.starts, axis=1)  # [rows, S]
+        own = best[np.arange(len(best)), groups.index[block]]
+        first[block] = (best >= own[:, None]).sum(axis=1) == 1
+    return _rate(subject_means(first & a.usable, groups.index), seed)
+
+
 def similarity(attempts: Attempts, *, seed: int = 0) -> Interval:
     """Mean Type-I similarity over all attempts, detected or not; not a rate.
 
