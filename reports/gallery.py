@@ -52,7 +52,7 @@ class Person:
 
     subject: str
     template: str
-    original: Picture
+    original: Picture | None  # of an audit that has photographs
     reconstructions: list[Picture]
 
 
@@ -70,7 +70,7 @@ class Gallery:
 
 def build_gallery(results: Results, run: Path, *, reveal: bool) -> Gallery:
     """Load, blur where real people are seen, and embed at most 24 pairs."""
-    generated = results.faces is not None and results.faces.generated
+    generated = results.generated
     blurred = not (reveal or generated)
     shown = results.samples[:MAX_PAIRS]
     loader = _Loader(run, blurred)
@@ -78,7 +78,7 @@ def build_gallery(results: Results, run: Path, *, reveal: bool) -> Gallery:
     for sample in shown:
         groups.setdefault((sample.subject, sample.template), []).append(sample)
     return Gallery(
-        people=[_person(samples, loader) for samples in groups.values()],
+        people=[_person(samples, loader, results) for samples in groups.values()],
         shown=len(shown),
         total=len(results.samples),
         blurred=blurred,
@@ -87,13 +87,15 @@ def build_gallery(results: Results, run: Path, *, reveal: bool) -> Gallery:
     )
 
 
-def _person(samples: list[Sample], loader: _Loader) -> Person:
+def _person(samples: list[Sample], loader: _Loader, results: Results) -> Person:
     first = samples[0]
     word = "Blurred photograph" if loader.blurred else "Photograph"
     return Person(
         subject=first.subject,
         template=first.template,
-        original=loader.original(first.original, f"{word} of subject {first.subject}"),
+        original=None
+        if first.original is None and results.store is not None
+        else loader.original(first.original, f"{word} of subject {first.subject}"),
         reconstructions=[loader.reconstruction(sample) for sample in samples],
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.charts import display_fmr
 from reports.results import AttackResult, Estimate, Measured, Results
@@ -23,6 +23,18 @@ _CONTROLS = {
     "control:random": "Another person's face",
     "control:shuffled": "The attack on wrong templates",
 }
+
+_PHOTOGRAPH = "Another photograph (Type-II)"
+_STORE_LABELS = {
+    _PHOTOGRAPH: "Another template of the person",
+    _CONTROLS["control:nearest"]: "Most similar sampled face",
+    _CONTROLS["control:random"]: "Somebody else's reconstruction",
+}
+_NO_JUDGE = "There is no headline: no judge that counts as unseen."
+_STORE_ONLY = (
+    "There is no headline: without photographs nobody but the attacked model itself can be asked. "
+    "An audit of photographs by the same model says what others would accept."
+)
 
 
 @dataclass(frozen=True)
@@ -55,9 +67,7 @@ def top_of(results: Results) -> Top:
     head = results.headline
     marks, scale = _scale(results)
     if head is None:
-        return Top(
-            "", "", "", "There is no headline: no judge that counts as unseen.", marks, scale
-        )
+        return Top("", "", "", _STORE_ONLY if results.store else _NO_JUDGE, marks, scale)
     if not isinstance(head.sar, Measured):
         return Top("", "", "", f"Not measured: {head.sar.not_measured}", marks, scale)
     spread = interval(head.sar)
@@ -80,6 +90,8 @@ def _scale(results: Results) -> tuple[list[Mark], str]:
         return [], ""
     measure = head.measure if head else "type1"
     marks = list(_marks(rows, judge, measure, fmr, first=head.attack if head else ""))
+    if results.store is not None:
+        marks = [_of_a_store(mark) for mark in marks]
     place = f"Accepted by {judge} at FMR {100 * float(fmr):g} %"
     return marks, place if head else f"{place}: the attacked model itself, not an unseen judge"
 
@@ -93,7 +105,12 @@ def _marks(
         yield mark_of(label, "control" if row.control else "attack", value)
     chosen = next((row for row in rows if row.attack == first), rows[0])
     reference = chosen.judges[judge].type2_reference.get(fmr)
-    yield mark_of("Another photograph (Type-II)", "photograph", reference)
+    yield mark_of(_PHOTOGRAPH, "photograph", reference)
+
+
+def _of_a_store(mark: Mark) -> Mark:
+    """The same line where templates take the place of photographs."""
+    return replace(mark, label=_STORE_LABELS.get(mark.label, mark.label))
 
 
 def mark_of(label: str, role: str, value: Estimate | None) -> Mark:

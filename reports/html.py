@@ -23,6 +23,7 @@ from reports.likeness_tables import glossary, likeness_tables
 from reports.more_tables import extension_tables
 from reports.results import RESULTS_NAME, Finding, Results, is_comparison, load_results
 from reports.search import search_sentences, search_tables
+from reports.store_tables import store_context
 from reports.words import Cell, Table, fmr_label
 
 REPORT_NAME = "report.html"
@@ -108,6 +109,7 @@ def _context(results: Results, run: Path, *, reveal: bool) -> dict[str, Any]:
         "search": search_tables(results.search, charts.display_fmr(results)),
         "search_says": search_sentences(results.search, charts.display_fmr(results)),
         "extensions": extension_tables(results),
+        **store_context(results),
     }
 
 

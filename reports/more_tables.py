@@ -1,4 +1,4 @@
-"""Tables of what an audit fills only when asked: stress, protection, comparison, store, gates."""
+"""Tables of what an audit fills only when asked: stress, protection, comparison, gates."""
 
 from __future__ import annotations
 
@@ -7,39 +7,19 @@ from collections.abc import Mapping, Sequence
 from reports.compare_tables import difference_table, fmr_table
 from reports.results import Estimate, Results
 from reports.tables import fmr_keys
-from reports.words import DASH, Cell, Kind, Table, count, fmr_label, number
+from reports.words import DASH, Cell, Kind, Table, fmr_label, number
 
 
 def extension_tables(results: Results) -> list[Table]:
     """Those tables that have rows."""
     compare = results.compare
     tables = (
-        _store(results),
         _gates(results),
         _stress(results),
         _protections(results),
         *([] if compare is None else [fmr_table(compare), difference_table(compare)]),
     )
     return [table for table in tables if table.rows]
-
-
-def _store(results: Results) -> Table:
-    table = Table("The leaked store", ("", ""))
-    store = results.store
-    if store is not None:
-        people = "unknown" if store.n_subjects is None else count(store.n_subjects)
-        facts = [
-            ("Name", store.name),
-            ("Kind", store.kind),
-            ("Templates", count(store.n_templates)),
-            ("People", people),
-            ("Numbers in a template", "unknown" if store.dim is None else str(store.dim)),
-            ("Model", store.backbone or "unknown"),
-            ("SHA-256", store.sha256 or DASH),
-            *(("Problem", problem) for problem in store.problems),
-        ]
-        table.rows = [[Cell(name), Cell(value)] for name, value in facts]
-    return table
 
 
 def _gates(results: Results) -> Table:

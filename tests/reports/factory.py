@@ -33,7 +33,6 @@ from reports.results import (
     SearchResult,
     Seconds,
     SplitCount,
-    StoreSummary,
     StressResult,
     Training,
     View2,
@@ -302,7 +301,6 @@ def extensions() -> dict[str, Any]:
         "search": [searched(None, 0.7), searched(99, 0.68), searched(10, 0.1, 1), fused(2, 0.75)],
         "stress": [StressResult(perturbation="occlusion", strength=0.2, **common)],
         "protections": [ProtectionResult(scheme="biohash", key_known=False, **common)],
-        "store": StoreSummary(name="store.sqlite", kind="sqlite", n_templates=5, dim=128),
         "findings": [
             Finding(
                 id="FL-001",
