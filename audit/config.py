@@ -268,7 +268,7 @@ class AuditConfig(_Group):
         return self
 
 
-C = TypeVar("C", bound=AuditConfig)
+C = TypeVar("C", bound=BaseModel)
 
 
 def load_config(
@@ -318,7 +318,7 @@ def load_as(
         raise ConfigError(_explain(error)) from error
 
 
-def effective_yaml(config: AuditConfig) -> str:
+def effective_yaml(config: BaseModel) -> str:
     """The whole configuration as YAML; loading it gives the same configuration again."""
     values = config.model_dump(mode="json", exclude_none=True)
     text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -12,7 +12,7 @@ from audit.assemble import Assembly
 from audit.attempted import Attempted
 from audit.attempts import CONTROLS, Attempts, consulted
 from audit.brought import brought_by, check_brought
-from audit.config import AuditConfig, effective_yaml, load_config
+from audit.config import AuditConfig, OutputSettings, effective_yaml, load_config
 from audit.judging import Bench
 from audit.models import Models, check_models, prepare_models
 from audit.outcomes import OUTCOMES
@@ -79,7 +79,7 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
                 save_results(results, path)
             run.finish(key)
         with watch.task("write the report"), full_disk_as_error(out):
-            _render(config, run.path)
+            render(config.output, run.path)
     return path
 
 
@@ -260,13 +260,13 @@ def _notes(config: AuditConfig, people: People) -> list[str]:
     return notes if config.leak.clean else [*notes, config.leak.note()]
 
 
-def _render(config: AuditConfig, run: Path) -> None:
+def render(output: OutputSettings, run: Path) -> None:
     """Write the formats asked for, and remove the others: they may tell of earlier results."""
-    if "html" in config.output.formats:
-        render_report(run, reveal=config.output.reveal)
+    if "html" in output.formats:
+        render_report(run, reveal=output.reveal)
     else:
         remove(run / REPORT_NAME)
-    if "csv" in config.output.formats:
+    if "csv" in output.formats:
         write_csv(load_results(run), run / CSV_NAME)
     else:
         remove(run / CSV_NAME)

@@ -17,6 +17,7 @@ from biometrics.metrics.success import (
     margin,
     ranks,
     similarity,
+    told_apart,
 )
 from biometrics.metrics.verification import tmr
 from tests.biometrics.metrics.common import PROPERTY, Array, one_score, people
@@ -252,3 +253,26 @@ def test_wrong_attempts_are_refused() -> None:
         replace(ok, leaked=np.full((2, 2), np.nan))
     with pytest.raises(ValueError, match="cannot pair 2 subjects with 1"):
         margin(acceptance(ok, 0.0), acceptance(replace(ok, subjects=np.zeros(2, dtype=int)), 0.0))
+
+
+def test_told_apart_counts_reconstructions_nearest_to_their_own_subject() -> None:
+    random = np.random.default_rng(4)
+    leaked = random.normal(size=(40, 6))
+    subjects = np.repeat(np.arange(16), [1, 4] * 8)
+    made = leaked + random.normal(scale=0.8, size=leaked.shape)
+    detected = random.random(40) < 0.9
+    made[3] = np.nan
+    distance = ((made[:, None] - leaked[None]) ** 2).sum(axis=-1)
+    right = np.array([subjects[row.argmin()] for row in np.nan_to_num(distance)]) == subjects
+    right &= detected & np.isfinite(made).all(axis=1)
+    expected = np.mean([right[subjects == s].mean() for s in range(16)])
+    found = told_apart(Attempts(made, leaked, subjects, detected, "l2"))
+    assert isinstance(found, Interval)
+    assert 0.2 < expected < 0.95
+    assert found.value == pytest.approx(expected)
+    alone = told_apart(Attempts(made[:1], leaked[:1], subjects[:1], detected[:1], "l2"))
+    assert isinstance(alone, NotMeasured)
+    same = np.zeros((2, 6))
+    tied = told_apart(Attempts(same, same, np.arange(2), np.ones(2, dtype=bool), "l2"))
+    assert isinstance(tied, Interval)
+    assert tied.value == 0.0  # equal templates are not told apart
