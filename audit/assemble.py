@@ -18,7 +18,7 @@ from audit.estimates import estimate, mean_estimate, rate_estimate
 from audit.judging import Bench, Judge
 from audit.likeness import judge_distances
 from audit.outcomes import OutcomeLog
-from audit.samples import pseudonym_salt
+from audit.pseudonyms import pseudonym_salt
 from biometrics.faces.images import digest
 from biometrics.metrics.curves import WeightedScores, score_histograms
 from biometrics.metrics.intervals import subject_means
