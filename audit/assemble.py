@@ -17,7 +17,7 @@ from audit.judging import Bench, Judge
 from audit.likeness import judge_distances
 from audit.outcomes import OutcomeLog
 from audit.provenance import provenance
-from audit.samples import pseudonym_salt
+from audit.pseudonyms import pseudonym_salt
 from biometrics.faces.images import digest
 from biometrics.metrics.curves import WeightedScores, score_histograms
 from biometrics.metrics.intervals import subject_means

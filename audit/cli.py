@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from audit.cli_care import authorize, journal_app, purge
 from audit.cli_compare import compare
 from audit.cli_faces import faces_app
-from audit.cli_options import FolderOut, Json, Reveal, RunOut, Set, echo_json
+from audit.cli_options import Authorization, FolderOut, Json, Reveal, RunOut, Salt, Set, echo_json
 from audit.cli_tools import doctor, embed
 from audit.cli_weights import weights_app
 from audit.failures import Interrupted, explain
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 app.add_typer(faces_app, name="faces")
 app.add_typer(weights_app, name="weights")
+app.add_typer(journal_app, name="journal")
 
 
 class ReportFormat(StrEnum):
@@ -97,6 +99,7 @@ def demo(
     settings: Set = None,
     out: RunOut = None,
     reveal: Reveal = False,
+    salt: Salt = None,
     json: Json = False,
 ) -> None:
     """Audit generated people: offline, without any data of yours."""
@@ -104,7 +107,7 @@ def demo(
     from audit.config_sources import bundled
 
     config = load_config(bundled("demo"), overrides=_with(settings, reveal), environ=os.environ)
-    _audit(config, out or Path("runs/demo"), json)
+    _audit(config, out or Path("runs/demo"), salt, json)
 
 
 @app.command()
@@ -116,13 +119,14 @@ def audit(
     settings: Set = None,
     out: RunOut = None,
     reveal: Reveal = False,
+    salt: Salt = None,
     json: Json = False,
 ) -> None:
     """Audit what CONFIG describes and write a report."""
     from audit.config import load_config
 
     effective = load_config(config, overrides=_with(settings, reveal), environ=os.environ)
-    _audit(effective, out or Path("runs", Path(config).stem), json)
+    _audit(effective, out or Path("runs", Path(config).stem), salt, json)
 
 
 @app.command()
@@ -135,6 +139,8 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a finished run again; needs no model."""
+    from audit.journal import Journal
+
     wanted = formats or [ReportFormat.html]
     if ReportFormat.html in wanted:
         from reports.html import render_report
@@ -147,6 +153,8 @@ def report(
         results = load_results(run)
         write_csv(results, run / CSV_NAME)
         typer.echo(run / CSV_NAME)
+    names = ",".join(dict.fromkeys(wanted))
+    Journal(run).record("report rendered", formats=names, revealed=reveal)
 
 
 @app.command()
@@ -183,6 +191,7 @@ def invert(
             help="A trained attack, or a backbone for which one ships.",
         ),
     ] = "dlib",
+    authorization: Authorization = None,
     json: Json = False,
 ) -> None:
     """Turn templates into faces, each marked as a reconstruction."""
@@ -190,7 +199,9 @@ def invert(
     from audit.trained import invert_store
     from audit.watch import Watch
 
-    done = invert_store(store, find_attack(attack), out, Watch.on_stderr())
+    done = invert_store(
+        store, find_attack(attack), out, Watch.on_stderr(), authorization=authorization
+    )
     if json:
         echo_json(done.as_record())
         return
@@ -261,18 +272,21 @@ def backbones(
     show_backbones(lines, stdout())
 
 
-app.command()(doctor)
+for command in (doctor, authorize, purge):
+    app.command()(command)
 
 
 def _with(settings: Sequence[str] | None, reveal: bool) -> list[str]:
     return [*(settings or ()), *(["output.reveal=true"] if reveal else [])]
 
 
-def _audit(config: AuditConfig, out: Path, json: bool) -> None:
+def _audit(config: AuditConfig, out: Path, salt: Path | None, json: bool) -> None:
     from audit.pipeline import run_audit
+    from audit.pseudonyms import salt_file
     from audit.watch import Watch
 
-    path = run_audit(config, out, Watch.on_stderr())
+    with salt_file(salt):
+        path = run_audit(config, out, Watch.on_stderr())
     if json:
         typer.echo(path.read_text(encoding="utf-8"), nl=False)
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from audit.cli_options import FolderOut, Json, Set
+from audit.cli_options import FolderOut, Json, Salt, Set
 
 
 def compare(
@@ -20,13 +20,16 @@ def compare(
     ],
     out: FolderOut,
     settings: Set = None,
+    salt: Salt = None,
     json: Json = False,
 ) -> None:
     """Audit several backbones alike and say which leaks most."""
     from audit.compare import compare as run
+    from audit.pseudonyms import salt_file
     from audit.watch import Watch
 
-    path = run(sources, out, Watch.on_stderr(), overrides=settings or (), environ=os.environ)
+    with salt_file(salt):
+        path = run(sources, out, Watch.on_stderr(), overrides=settings or (), environ=os.environ)
     if json:
         typer.echo(path.read_text(encoding="utf-8"), nl=False)
         return

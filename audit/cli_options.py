@@ -14,6 +14,19 @@ Set = Annotated[
     ),
 ]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show photographed people unblurred.")]
+Salt = Annotated[
+    Path | None,
+    typer.Option("--salt", metavar="FILE", help="Salt of the pseudonyms, to share them."),
+]
+Authorization = Annotated[
+    Path | None,
+    typer.Option(
+        "--authorization",
+        metavar="FILE",
+        help="The signed form of faceleak authorize.",
+        show_default="authorization.yaml beside the store, or here",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 RunOut = Annotated[
     Path | None,

@@ -17,6 +17,7 @@ from audit.compare_plan import (
 )
 from audit.compared_run import ComparedRun, judged, read_runs, strongest
 from audit.formats import FOLDER, try_formats
+from audit.people import hash_file
 from audit.pipeline import run_audit
 from audit.predictability import predictabilities
 from audit.projection import check_projection
@@ -83,7 +84,7 @@ def compare(
             "a comparison needs two backbones or more: name them as targets, or give several "
             "configurations or run folders"
         )
-    with RunFolder(out) as folder:
+    with RunFolder(out) as folder, folder.journal.telling("comparison"):
         _leave_other_results(folder, effective_plan(plans, finished))
         made: list[Path] = []
         for name, config in audits.items():
@@ -94,13 +95,16 @@ def compare(
             run_audit(config, place, watch)
             made.append(place)
         runs = read_runs([*made, *finished])
+        folder.journal.inputs = _inputs(runs)
         result = compared(runs, watch)
         wanted = [name for plan in plans for name in plan.formats]
         formats = _formats(wanted, runs[: len(made)], result, out / FOLDER, watch)
         result = result.model_copy(update={"formats": formats})
         path = out / RESULTS_NAME
         save_results(_document(runs, result, plans), path)
+        folder.journal.record("results written", sha256=hash_file(path))
         render_report(out)
+        folder.journal.record("report rendered", formats="html", revealed=False)
     return path
 
 
@@ -224,12 +228,15 @@ def _formats(
     return rows
 
 
+def _inputs(runs: Sequence[ComparedRun]) -> dict[str, str]:
+    return {name: sha for run in runs for name, sha in run.results.provenance.inputs.items()}
+
+
 def _document(
     runs: Sequence[ComparedRun], result: CompareResult, plans: Sequence[CompareConfig]
 ) -> Results:
     first = runs[0].results
     title = plans[0].title if plans else f"Comparison of {', '.join(run.name for run in runs)}"
-    inputs = {name: sha for run in runs for name, sha in run.results.provenance.inputs.items()}
     consulted = {name for run in runs for name in run.results.provenance.judges_consulted}
     return Results(
         title=title,
@@ -241,7 +248,7 @@ def _document(
             torch=first.provenance.torch,
             device=first.provenance.device,
             seed=first.provenance.seed,
-            inputs=inputs,
+            inputs=_inputs(runs),
             judges_consulted=sorted(consulted),
             packages=first.provenance.packages,
         ),

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit.samples import pseudonym
+from audit.pseudonyms import pseudonym
 from biometrics.errors import InputError
 from biometrics.metrics.intervals import subject_means
 from biometrics.metrics.pairs import group

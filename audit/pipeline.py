@@ -16,10 +16,11 @@ from audit.config import AuditConfig, OutputSettings, effective_yaml, load_confi
 from audit.judging import Bench
 from audit.models import Models, check_models, prepare_models
 from audit.outcomes import OUTCOMES
-from audit.people import People, gather_people, seed_for
+from audit.people import People, gather_people, hash_file, seed_for
 from audit.provenance import now
+from audit.pseudonyms import pseudonym, pseudonym_salt
 from audit.run_folder import RunFolder, full_disk_as_error, remove, stage_key
-from audit.samples import choose_rows, draw_samples, pseudonym_salt
+from audit.samples import choose_rows, draw_samples
 from audit.search import Search, Searched, search_results, searched_attack
 from audit.verdict import NOTES, Store, decide
 from audit.watch import Watch
@@ -52,10 +53,13 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
         FaceleakError: anything that a user can cause, in one line.
     """
     _check(config, out)
-    with RunFolder(out) as run:
+    settings = digest(effective_yaml(config).encode())
+    with RunFolder(out) as run, run.journal.telling("audit", settings=settings):
         _leave_other_results(config, run, watch)
         run.write(CONFIG_NAME, effective_yaml(config))
         people = gather_people(config, run, watch)
+        run.journal.inputs = people.inputs
+        run.journal.record("input read")
         check_brought(config.attacks, people)
         _warn_of_few(config, people, watch)
         models = prepare_models(config, people, run, watch)
@@ -78,8 +82,14 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
                 run.write_by(OUTCOMES, assembly.outcomes.save)
                 save_results(results, path)
             run.finish(key)
+            run.journal.record("results written", sha256=hash_file(path))
         with watch.task("write the report"), full_disk_as_error(out):
             render(config.output, run.path)
+        run.journal.record(
+            "report rendered",
+            formats=",".join(config.output.formats),
+            revealed=config.output.reveal,
+        )
     return path
 
 
@@ -173,6 +183,7 @@ def _results_key(
         "missing": models.missing,
         "settings": {**settings, "samples": config.output.samples},
         "pairs": None if pairs is None else digest(pairs.read_bytes()),
+        "pseudonyms": pseudonym("", pseudonym_salt(), "K", size=32),
     }
     return stage_key(RESULTS_NAME, inputs)
 

@@ -23,6 +23,7 @@ from typing import IO, Any
 
 from safetensors import SafetensorError
 
+from audit.journal import Journal
 from biometrics.errors import InputError, OutputError
 from faceleak import __version__
 from reports.results import RESULTS_NAME
@@ -61,14 +62,19 @@ class Stage:
 class RunFolder:
     """The folder of one run; use it as a context manager, which locks it against a second run.
 
+    Args:
+        path: of the folder.
+        again: a run that is there is opened as it is: its manifest stays whole.
+
     Raises:
         InputError: the path exists and is no run, or another process is writing to it.
         OutputError: it cannot be created or written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, again: bool = False) -> None:
+        self.path, self.again = path, again
         self.manifest: dict[str, Any] = {"stages": {}}
+        self.journal = Journal(path)
 
     def __enter__(self) -> RunFolder:
         self._umask = os.umask(PRIVATE)
@@ -82,7 +88,7 @@ class RunFolder:
                 remove(rubbish)
             before = _read_json(self.path / MANIFEST)
             # Kept until other results are written: what is there still belongs to these inputs.
-            self.manifest |= {k: v for k, v in before.items() if k == RESULTS_KEY}
+            self.manifest |= {k: v for k, v in before.items() if self.again or k == RESULTS_KEY}
             self.note()
         except BaseException:
             self.__exit__()
@@ -154,6 +160,8 @@ class RunFolder:
                 raise
             remove(final)
             os.replace(temporary, final)
+        name = final.relative_to(self.path).as_posix()
+        self.journal.record("stage done", stage=name, key=key)
         return Stage(final, key, seconds, fresh=True)
 
     def note(self, **facts: Any) -> None:

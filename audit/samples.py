@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from audit.attempted import Attempted
+from audit.pseudonyms import pseudonym, pseudonym_salt
 from audit.run_folder import RunFolder, remove
-from biometrics.errors import InputError, OutputError
 from biometrics.faces.resize import to_canonical
 from biometrics.file_names import file_name
 from reports.pictures import save_reconstruction_png
@@ -91,47 +85,3 @@ def _shown_fmr(assembly: Assembly) -> str:
     if SAMPLE_FMR in measured or not measured:
         return SAMPLE_FMR if measured else assembly.config.fmr[0].label
     return min(measured, key=float)
-
-
-def pseudonym(name: str, salt: bytes, prefix: str, *, size: int = 4) -> str:
-    """A name that says nothing to whoever lacks the salt, such as ``S-3f9ac2d1``: ``size`` bytes
-    of a keyed hash."""
-    return f"{prefix}-{hashlib.blake2b(name.encode(), key=salt, digest_size=size).hexdigest()}"
-
-
-def pseudonym_salt() -> bytes:
-    """This installation's salt, made on first use: ``FACELEAK_SALT`` names another file.
-
-    Raises:
-        InputError: a salt file of fewer than 16 or more than 64 bytes.
-    """
-    named = os.environ.get("FACELEAK_SALT")
-    base = os.environ.get("XDG_CONFIG_HOME")
-    home = Path(base) if base else Path.home() / ".config"
-    path = Path(named) if named else home / "faceleak" / "salt"
-    try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _make_salt(path)
-        salt = path.read_bytes()
-    except OSError as error:
-        raise OutputError(
-            f"cannot make or read the salt of pseudonyms {path}: {error.strerror}; "
-            "FACELEAK_SALT names another file"
-        ) from error
-    if not 16 <= len(salt) <= 64:
-        raise InputError(f"{path} must hold 16 to 64 bytes of salt, got {len(salt)}")
-    return salt
-
-
-def _make_salt(path: Path) -> None:
-    """Write a new salt, 0600. It appears whole, and where two runs make one, the first one's
-    stays."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".salt.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
-        with suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        os.unlink(temporary)

@@ -7,6 +7,7 @@ import json
 import time
 import zipfile
 import zlib
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from PIL import Image
 from attacks.base import attack_class, make_settings, registered_name
 from attacks.trained import RECORD, load_trained
 from audit.attempts import Attempts
+from audit.authorisation import Authorisation, check_authorisation, needs_authorisation
 from audit.config import AttackChoice, AuditConfig
 from audit.filling import check_empty, filling
+from audit.journal import Journal
 from audit.models import check_models, prepare_models
-from audit.people import gather_people, seed_for
+from audit.people import gather_people, hash_file, seed_for
 from audit.reconstruct import BATCH
 from audit.run_folder import RunFolder, remove
 from audit.sheets import face_grid
@@ -32,6 +35,8 @@ from biometrics.errors import (
     did_you_mean,
 )
 from biometrics.faces.resize import to_canonical
+from biometrics.stores.limits import DEFAULT_LIMITS
+from biometrics.stores.source import Source, open_source
 from biometrics.templates import TemplateSet, check_finite
 from faceleak import __version__
 from reports.pictures import save_reconstruction_png
@@ -125,6 +130,7 @@ def train_attack(config: AuditConfig, name: str, out: Path, watch: Watch) -> Pat
             fitted.attack.save(out)
             path = out / RECORD
             path.write_text(json.dumps(record, indent=1) + "\n")
+            Journal(out, people.inputs).record("trained", attack=name, sha256=hash_file(path))
     remove(work)
     return path
 
@@ -185,7 +191,14 @@ def _only_array(store: Path) -> NDArray[Any]:
         return array
 
 
-def invert_store(store: Path, attack: Path, out: Path, watch: Watch) -> Inverted:
+def _form(source: Source, path: Path | None) -> Authorisation | None:
+    """The form that a store needs; None for faceleak's own."""
+    return check_authorisation(source, path=path) if needs_authorisation(source) else None
+
+
+def invert_store(
+    store: Path, attack: Path, out: Path, watch: Watch, *, authorization: Path | None = None
+) -> Inverted:
     """Turn templates into marked pictures, one PNG each, with a sheet of the first ones.
 
     Any vectors in the space of the attack's backbone will do, whatever made them: another encoder
@@ -195,13 +208,20 @@ def invert_store(store: Path, attack: Path, out: Path, watch: Watch) -> Inverted
         store: see :func:`read_vectors`.
         attack: folder of a trained attack.
         out: a new or empty folder: ``faces/000000.png`` in the order of the store, ``sheet.png``
-            and ``index.csv`` with the row of each picture.
+            ``index.csv`` with the row of each picture,
+            and ``journal.jsonl``.
         watch: shows progress.
+        authorization: the signed form; looked for beside the store, then in the current folder,
+            where None. A Parquet file of faceleak's own needs none.
 
     Raises:
         InputError: unreadable templates, another dimension, or ``out`` is not empty.
+        NotAuthorisedError: nobody signed for this store.
     """
     vectors, trained = read_vectors(store), load_trained(attack)
+    with closing(open_source(str(store), DEFAULT_LIMITS)) as source:
+        form = _form(source, authorization)
+        journal = Journal(out, {source.name: source.sha256()})
     first: list[NDArray[np.uint8]] = []
     seconds, size = 0.0, 0
     with (
@@ -225,5 +245,11 @@ def invert_store(store: Path, attack: Path, out: Path, watch: Watch) -> Inverted
                 rows.writerow([row, picture])
             advance(len(crops))
         save_reconstruction_png(face_grid(first, room=SHEET_ROOM), out / "sheet.png")
+        journal.record(
+            "inverted",
+            templates=len(vectors),
+            attack=str(trained.record["attack"]),
+            authorised_until=None if form is None else str(form.valid_until),
+        )
     record = trained.record
     return Inverted(len(vectors), str(record["attack"]), str(record["target"]), size, seconds, out)

@@ -29,6 +29,9 @@ from biometrics.progress import Advance, silent
 
 NO_FACE = "no face found"
 
+CONTENTS = "contents.txt"
+"""SHA-256 of every picture that was read, one a line: by them the cache can be told to forget."""
+
 
 @dataclass(frozen=True)
 class FolderFaces:
@@ -70,12 +73,14 @@ class Picture:
         subject: name of the folder that holds it.
         aligned: the face; None where there is none.
         reason: why there is none, in words.
+        key: SHA-256 of its content; empty where it could not be read.
     """
 
     name: str
     subject: str
     aligned: Aligned | None
     reason: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ def read_pictures(
     Raises:
         InputError: no face in any of them.
     """
-    rows, skipped, landmarks = [], [], []
+    rows, skipped, landmarks, keys = [], [], [], []
     with (
         closing(CropWriter(out / "crops.npy")) as crops,
         closing(align_pictures(files, workers=workers)) as pictures,
@@ -149,12 +154,14 @@ def read_pictures(
                 landmarks.append(aligned.landmarks)
                 quality = (aligned.found.n_faces, aligned.inter_eye, aligned.sharpness)
                 rows.append((picture.name, picture.subject, *quality))
+            keys.append(picture.key)
             advance(1)
     if not rows:
         raise InputError(f"no face found in any of the {len(files)} pictures")
     columns = ["face_id", "subject_id", "n_faces", "inter_eye_px", "sharpness"]
     table = pd.DataFrame(rows, columns=columns)
     table.to_parquet(out / "faces.parquet", index=False)
+    (out / CONTENTS).write_text("".join(f"{key}\n" for key in sorted(set(keys)) if key))
     gone = pd.DataFrame(skipped, columns=["path", "reason"], dtype=str)
     gone.to_parquet(out / "skipped.parquet", index=False)
     np.save(out / "landmarks.npy", np.stack(landmarks).astype(np.float32), allow_pickle=False)
@@ -176,7 +183,7 @@ def align_pictures(
             if outcome.fresh and (aligned is not None or outcome.reason == NO_FACE):
                 known.remember(outcome.key, aligned.found if aligned else None)
             name = _shown(f"{file.parent.name}/{file.name}")
-            yield Picture(name, file.parent.name, aligned, outcome.reason)
+            yield Picture(name, file.parent.name, aligned, outcome.reason, outcome.key)
 
 
 def load_folder_faces(out: Path) -> FolderFaces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -97,6 +97,19 @@ class LandmarkCache:
         self._pending.append((key, 0 if found is None else found.n_faces, points))
         if len(self._pending) >= BATCH:
             self._write()
+
+    def forget(self, keys: Iterable[str]) -> int:
+        """Remove what is known of these contents, so that the file keeps none of their bytes
+        either; the number that was known."""
+        wanted = [(key,) for key in dict.fromkeys(keys)]
+        self._write()
+        with self._told():
+            self._db.execute("PRAGMA secure_delete=ON")
+            with self._db:
+                query = "DELETE FROM landmarks WHERE sha256 = ?"
+                count = self._db.executemany(query, wanted).rowcount
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return max(count, 0)
 
     def close(self) -> None:
         """Write what is pending and close."""

@@ -351,7 +351,9 @@ def test_report_renders_what_is_asked_for(run: Run, monkeypatch: pytest.MonkeyPa
         return run / "report.html"
 
     stand_in(monkeypatch, "reports.html", render_report=render_report)
-    assert run("report", "runs/x", "--reveal").out == "runs/x/report.html\n"
+    Path("runs/x").mkdir(parents=True)
+    ended = run("report", "runs/x", "--reveal")
+    assert (ended.code, ended.out) == (0, "runs/x/report.html\n")
     assert calls == [(Path("runs/x"), True)]
 
 

@@ -29,6 +29,10 @@ COMMANDS = [
     ["weights", "pull"],
     ["weights", "verify"],
     ["weights", "where"],
+    ["authorize"],
+    ["purge"],
+    ["journal"],
+    ["journal", "verify"],
 ]
 
 Calls = list[tuple[object, ...]]
@@ -120,10 +124,12 @@ def test_invert_takes_the_attack_that_ships_for_dlib_unless_told(
         "  5,679 templates a second, without reading and writing",
         "  faces/sheet.png shows the first of them",
     ]
-    ended = faceleak("invert", "a.npy", "-o", "faces", "--attack", "mine", "--json")
+    signed = ["--authorization", "signed.yaml"]
+    ended = faceleak("invert", "a.npy", "-o", "faces", "--attack", "mine", "--json", *signed)
     assert json.loads(ended.out) == {"templates": 1234}
     assert [call[1] for call in calls] == ["found dlib", "found mine"]
-    assert calls[0] == (Path("a.npy"), "found dlib", Path("faces"))
+    assert calls[0] == (Path("a.npy"), "found dlib", Path("faces"), None)
+    assert calls[1][-1] == Path("signed.yaml")
 
 
 def test_faces_commands_pass_their_options_on(

@@ -137,7 +137,7 @@ def test_every_template_becomes_a_marked_private_picture(kept_attack: Path, tmp_
     assert json.loads(json.dumps(done.as_record()))["folder"] == str(out)
     names = [f"{row:06d}.png" for row in range(count)]
     assert sorted(p.name for p in (out / "faces").iterdir()) == names
-    assert {p.name for p in out.iterdir()} == {"faces", "index.csv", "sheet.png"}
+    assert {p.name for p in out.iterdir()} == {"faces", "index.csv", "journal.jsonl", "sheet.png"}
     for path in out.rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
         if path.suffix == ".png":

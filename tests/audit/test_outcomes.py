@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from audit.outcomes import OUTCOMES, OutcomeLog, Outcomes
-from audit.samples import pseudonym
+from audit.pseudonyms import pseudonym
 from biometrics.errors import InputError
 from biometrics.metrics.success import BySubject
 from tests.audit import tiny

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import stat
-from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from audit.estimates import estimate, mean_estimate, rate_estimate
-from audit.samples import choose_rows, pseudonym, pseudonym_salt
-from biometrics.errors import InputError
+from audit.samples import choose_rows
 from biometrics.metrics.intervals import Interval
 from biometrics.metrics.intervals import NotMeasured as NoFact
 from reports.pictures import is_marked
@@ -60,47 +56,6 @@ def test_reconstructions_are_marked_and_originals_are_not(finished: Finished) ->
             assert is_marked(picture)
         with Image.open(finished.path / sample.original) as picture:
             assert not is_marked(picture)
-
-
-def test_a_pseudonym_depends_on_the_salt() -> None:
-    assert pseudonym("a", SALT, "S") == pseudonym("a", SALT, "S")
-    assert len({pseudonym(n, s, "S") for n in "ab" for s in (SALT, SALT[::-1])}) == 4
-    assert pseudonym("a", SALT, "S")[2:] == pseudonym("a", SALT, "T")[2:]
-
-
-@pytest.fixture
-def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("FACELEAK_SALT", "XDG_CONFIG_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-
-
-@pytest.mark.usefixtures("_home")
-def test_the_salt_is_made_once_and_for_its_owner(tmp_path: Path) -> None:
-    salt = pseudonym_salt()
-    path = tmp_path / ".config" / "faceleak" / "salt"
-    assert (len(salt), path.read_bytes(), pseudonym_salt()) == (32, salt, salt)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [p.name for p in path.parent.iterdir()] == ["salt"]
-
-
-@pytest.mark.usefixtures("_home")
-def test_a_salt_can_be_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "ours").write_bytes(SALT)
-    monkeypatch.setenv("FACELEAK_SALT", str(tmp_path / "ours"))
-    assert pseudonym_salt() == SALT
-    assert not (tmp_path / ".config").exists()
-
-
-@pytest.mark.usefixtures("_home")
-@pytest.mark.parametrize("size", [0, 15, 65])
-def test_a_salt_of_another_size_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    (tmp_path / "ours").write_bytes(bytes(size))
-    monkeypatch.setenv("FACELEAK_SALT", str(tmp_path / "ours"))
-    with pytest.raises(InputError, match=f"must hold 16 to 64 bytes of salt, got {size}"):
-        pseudonym_salt()
 
 
 def test_rows_are_drawn_from_names_and_seed_alone() -> None:

@@ -53,7 +53,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Learnt:
 
 
 def test_a_training_keeps_the_attack_and_its_record(learnt: Learnt) -> None:
-    names = {"attack.json", "linear.safetensors", "appearance.safetensors"}
+    names = {"attack.json", "linear.safetensors", "appearance.safetensors", "journal.jsonl"}
     assert {p.name for p in learnt.folder.iterdir()} == names
     assert [p.name for p in learnt.folder.parent.iterdir()] == ["mine"], "the workplace is gone"
     for path in learnt.folder.iterdir():

@@ -18,6 +18,7 @@ from attacks.base import ATTACKS
 from audit.attempts import CONTROLS
 from audit.config import load_config
 from audit.pipeline import run_audit
+from audit.pseudonyms import salt_file
 from audit.watch import Watch
 from biometrics.backbones.base import BACKBONES, Fittable
 from reports.results import (
@@ -219,6 +220,13 @@ def test_the_page_comes_from_the_folder_alone(
 
 
 # --- a second start
+
+
+@pytest.fixture(autouse=True)
+def _same_installation(finished: Finished) -> Iterator[None]:
+    """With another salt the results would be made again."""
+    with salt_file(finished.home / ".config" / "faceleak" / "salt"):
+        yield
 
 
 def test_a_second_start_does_nothing_again(finished: Finished, tmp_path: Path) -> None:
