@@ -43,14 +43,14 @@ def number_columns(names: Sequence[str], numeric: Sequence[bool]) -> ColumnLayou
         return None
     taken = set(vector)
     rest = [name for place, name in enumerate(names) if place not in taken]
-    stem = _NUMBERED.fullmatch(names[vector[0]].strip()) if numbered else None
+    stem = _NUMBERED.fullmatch(names[vector[0]].strip()[:200]) if numbered else None
     return ColumnLayout(tuple(vector), roles_of(rest), (stem and stem["stem"][:40]) or "columns")
 
 
 def _numbered(names: Sequence[str], numeric: Sequence[bool]) -> list[int]:
     stems: dict[str, dict[int, int]] = {}
     for place, (name, is_number) in enumerate(zip(names, numeric, strict=True)):
-        if is_number and (found := _NUMBERED.fullmatch(name.strip())):
+        if is_number and (found := _NUMBERED.fullmatch(name.strip()[:200])):
             stems.setdefault(found["stem"], {}).setdefault(int(found["number"]), place)
     best: list[int] = []
     for places in stems.values():

@@ -64,6 +64,10 @@ class KeyedArrays:
             for target, role in ((ids, roles.id), (subjects, roles.subject), (names, roles.name)):
                 if role is not None:
                     target[key] = by_role[role]
+            said = subjects.get(key)
+            texts = said is not None and forms[said].dtype.kind in "US"
+            if said and texts and not said.lower().endswith("id"):
+                names.setdefault(key, said)  # labels in words
             if not {key} & (ids.keys() | subjects.keys() | names.keys()):
                 _by_position(key, near, forms, subjects, names)
         return cls(tuple(found), people, ids, subjects, names)

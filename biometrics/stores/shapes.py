@@ -341,7 +341,7 @@ def _has_picture(value: Any) -> bool:
 
 def _person_of(path: str) -> str:
     """Whose picture a path is: by its folder, else by its name without the number."""
-    parts = [part for part in re.split(r"[\\/]+", path) if part not in ("", ".")]
+    parts = [part for part in re.split(r"[\\/]+", path[-300:]) if part not in ("", ".")]
     if len(parts) > 1:
         return parts[-2]
     return person_of_file(parts[-1]) if parts else path

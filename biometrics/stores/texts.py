@@ -10,16 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from biometrics.stores.loose import LEAST
 
-_WRAPPED = re.compile(
-    r"(?:array|tensor|vector|np\.array)?\s*\(?\s*[\[({]?(.*?)[\])}]?\s*\)?", re.DOTALL
-)
+WORDS = ("np.array", "numpy.array", "array", "tensor", "vector")
+LONGEST = 1 << 20
+"""Characters of a text that may be a template; longer ones are not looked at."""
 _BETWEEN = re.compile(r"[\s,;|]+")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]+={0,2}\s*")
 _MISSING = {"none": "nan", "null": "nan", "nan": "nan", "na": "nan", "": "nan"}
 PICKLES = ("gANj", "gAS", "gAJ", "gASV", "gAN")
 """How a pickle in base64 begins."""
@@ -28,11 +26,11 @@ PICKLES = ("gANj", "gAS", "gAJ", "gASV", "gAN")
 def numbers(cells: Sequence[str]) -> NDArray[np.float64] | None:
     """Texts as numbers; missing ones (``null``, ``NaN`` or nothing) are NaN. None where one of them
     is something else."""
-    texts = pc.utf8_trim_whitespace(pa.array(cells, pa.string()))
+    texts = pa.array(cells, pa.string())
     try:
         found: NDArray[np.float64] = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
-        plain = [_MISSING.get(text.lower(), text) for text in texts.to_pylist()]
+        plain = [_MISSING.get(cell.strip().lower(), cell.strip()) for cell in cells]
         try:
             return np.array(plain, dtype=np.float64)
         except ValueError:
@@ -46,8 +44,12 @@ def text_vector(cell: str) -> NDArray[np.float64] | None:
     Brackets of any kind may enclose them; between them stand blanks, commas, semicolons or line
     breaks. NumPy's short form with dots in the middle is no template.
     """
-    wrapped = _WRAPPED.fullmatch(cell.strip())
-    inner = wrapped[1].strip("[](){} \t\r\n,") if wrapped else ""
+    if len(cell) > LONGEST:
+        return None
+    inner = cell.strip()
+    if word := next((word for word in WORDS if inner.startswith(word)), None):
+        inner = inner[len(word) :].partition("]")[0]  # dtype=... may follow
+    inner = inner.strip("[](){}, \t\r\n")
     if not inner or "..." in inner:
         return None
     parts = _BETWEEN.split(inner)
@@ -82,10 +84,10 @@ def _ordinary(values: NDArray[np.floating]) -> float:
 
 def from_base64(text: str) -> bytes | None:
     """The bytes of a text that is base64, plain or for addresses; None for others."""
-    if len(text) < LEAST * 4 or not _BASE64.fullmatch(text):
+    if not LEAST * 4 <= len(text) <= LONGEST:
         return None
     plain = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4))
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None

@@ -26,9 +26,10 @@ from biometrics.stores.loose import (
     roles_of,
 )
 from biometrics.stores.source import FileSource, Source
-from biometrics.stores.texts import from_base64, numbers, raw_vector, text_vector
+from biometrics.stores.texts import WORDS, from_base64, numbers, raw_vector, text_vector
 
 MARKS = (",", "\t", ";", "|")
+_OPENS = ("[", "(", "{", *WORDS)
 SAMPLE_ROWS, SAMPLE_CHARS = 20, 2 * MIB
 
 
@@ -218,7 +219,9 @@ def _is_number(cell: str) -> bool:
 
 def _is_vector(cell: str) -> bool:
     """In brackets, between blanks or base64: between other marks they are columns."""
-    if len(cell) < 2 * LEAST or (cell[:1] not in "[({" and any(mark in cell for mark in MARKS)):
+    if len(cell) < 2 * LEAST or (
+        not cell.startswith(_OPENS) and any(mark in cell for mark in MARKS)
+    ):
         return False
     found = cell_vector(cell)
     return found is not None and len(found) >= LEAST

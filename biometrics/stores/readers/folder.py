@@ -69,7 +69,7 @@ class FolderStore(Store):
 
     @property
     def facts(self) -> StoreFacts:
-        """Those of the one product in it, or of files; what files say is whole once all are read."""
+        """Those of the one product in it, or of files; whole once all files are read."""
         found = self._product or StoreFacts("file", "folder", evidence=self._claim.evidence)
         pictures = dict(found.pictures)
         if self._pictures:

@@ -18,7 +18,6 @@ from biometrics.stores.shapes import FoundRow, Shape, as_vector
 from biometrics.stores.source import FileSource, Source
 from biometrics.stores.texts import PICKLES, from_base64
 
-
 _PICKLE_READER = "biometrics.stores.pickle_file"
 
 

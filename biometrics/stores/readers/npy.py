@@ -22,7 +22,7 @@ class NpyStore(FileStore):
         super().__init__(source, claim, limits)
         with source.open() as file:
             self._header = npy_header(file, self.name)
-            offset = file.tell()
+            offset = 0 if source.gzip else file.tell()
         count, dim = check_table(self._header, self.name, limits)
         if not source.gzip:
             there = (source.path.stat().st_size - offset) // (dim * self._header.dtype.itemsize)

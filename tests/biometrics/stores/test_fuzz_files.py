@@ -26,8 +26,8 @@ def read(path: Path, data: bytes) -> int:
                 assert batch.vectors.shape == (len(batch), batch.collection.dim)
             assert store.facts.product in ("file", "pictures-only")
             assert store.tally.read == count
-    except FaceleakError as error:
-        assert "\n" not in str(error)
+    except FaceleakError:
+        return count
     return count
 
 
