@@ -17,6 +17,7 @@ from biometrics.registry import Registry
 from biometrics.stores.batch import StoreBatch, Tally
 from biometrics.stores.limits import DEFAULT_LIMITS, Limits
 from biometrics.stores.source import Source, open_source
+from biometrics.stores.unknown import why_unknown
 
 PRODUCT, FORM, FALLBACK = 3, 2, 1
 """Ranks of claims: a product's own marks, a form that fits, and the last resort."""
@@ -167,12 +168,21 @@ def store_of(source: Source, limits: Limits = DEFAULT_LIMITS) -> Store:
     Raises:
         StoreError: nobody reads it.
     """
+    found = claim_of(source)
+    if found is None:
+        raise StoreError(why_unknown(source))
+    claim, reader = found
+    return reader.open(source, claim, limits)
+
+
+def claim_of(source: Source) -> tuple[Claim, StoreReader] | None:
+    """The best claim on a source and who makes it; None where nobody reads it."""
     claims: list[tuple[int, str, Claim, StoreReader]] = []
     for name in STORES.names():
         reader = STORES.get(name)
         if (claim := reader.claim(source)) is not None:
             claims.append((-claim.rank, name, claim, reader))
     if not claims:
-        raise StoreError(f"{source.name} holds no templates in a form that is known: {source.form}")
+        return None
     _, _, claim, reader = min(claims, key=lambda found: found[:2])
-    return reader.open(source, claim, limits)
+    return claim, reader

@@ -112,11 +112,14 @@ class FileSource(Source):
         most = self.limits.whole
         if not self.gzip and self.path.stat().st_size > most:
             raise InputError(f"{self.path} is larger than {most >> 20:,} MiB")
+        parts, count = [], 0
         with self.open() as file:
-            content = file.read(most + 1)
-        if len(content) > most:
-            raise InputError(f"{self.path} unpacks to more than {most >> 20:,} MiB")
-        return content
+            for block in blocks(file):  # one large read allocates the limit at once
+                parts.append(block)
+                count += len(block)
+                if count > most:
+                    raise InputError(f"{self.path} unpacks to more than {most >> 20:,} MiB")
+        return b"".join(parts)
 
     def sha256(self) -> str:
         """Of the file as it lies there."""
@@ -195,6 +198,8 @@ MAGIC = {
     b"PK\x03\x04": "zip",
     b"PAR1": "parquet",
     b"ARROW1": "arrow",
+    b"\xff\xff\xff\xff": "arrow",
+    b"PARE": "encrypted",
     b"SQLite format 3\x00": "sqlite",
     b"\xff\xd8\xff": "picture",
     b"\x89PNG\r\n": "picture",
