@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from biometrics.errors import FaceleakError, StoreError
 from biometrics.stores.base import open_store
 from biometrics.stores.limits import MIB, Limits
+from biometrics.stores.readers import faiss_index
 from tests.biometrics.stores.fuzz import EXAMPLES, SLOW_EXAMPLES, mutations
 
 KINDS = (
@@ -36,6 +37,10 @@ for number, kind in enumerate(kinds):
     index.train(vectors)
     index.add_with_ids(vectors, ids) if "IDMap" in kind else index.add(vectors)
     faiss.write_index(index, f"{number}.index")
+for number, kind in enumerate(("Flat", "IDMap,Flat")):
+    index = faiss.index_factory(vectors.shape[1], kind)
+    index.add_with_ids(vectors[:20], ids[:20]) if number else index.add(vectors[:20])
+    faiss.write_index(index, f"small{number}.index")
 index = faiss.IndexFlatIP(vectors.shape[1])
 index.add(vectors)
 faiss.write_index(index, "ip.index")
@@ -177,16 +182,21 @@ def try_damaged(made: Path, data: Any, number: int, limits: Limits) -> None:
 def flat(made: Path, data: Any) -> None:
     """Flat indexes alone, which are read in this process; other letters are left out."""
     number = data.draw(st.sampled_from([0, 1]))
-    valid = (made / f"{number}.index").read_bytes()
+    valid = (made / f"small{number}.index").read_bytes()
     path = made / "damaged"
     damaged = bytearray(data.draw(mutations(valid)))
     damaged[:4] = valid[:4]
     if number == 1:
         damaged[37:41] = valid[37:41]
     path.write_bytes(damaged)
-    with contextlib.suppress(FaceleakError):
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(FaceleakError):
+        patch.setattr(faiss_index, "run_limited", refuse)
         store, _, batches = read(path)
         assert store.tally.read == sum(map(len, batches))
+
+
+def refuse(*_arguments: Any, **_named: Any) -> Any:
+    raise StoreError("the library is not asked here")
 
 
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
