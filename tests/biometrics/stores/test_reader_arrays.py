@@ -269,3 +269,13 @@ def test_boxes_beside_templates_are_none(tmp_path):
     found = pa.table({"box": boxes, "embedding": made.vectors.tolist()})
     pq.write_table(found.replace_schema_metadata({"x": json.dumps({})}), tmp_path / "a.parquet")
     assert np.array_equal(rows(tmp_path / "a.parquet")[0], made.vectors)
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float32(), 64)], ids=str)
+def test_an_arrow_file_in_many_parts(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr("biometrics.stores.batch.BATCH_BYTES", 4 * 4 * 512)
+    made = files.people(count=40)
+    (tmp_path / "a").write_bytes(files.arrow(made, kind))
+    vectors, texts, _, _ = rows(tmp_path / "a")
+    assert np.array_equal(vectors, made.vectors)
+    assert texts["template_id"] == [f"t{i}" for i in range(80)]
