@@ -29,6 +29,9 @@ ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_PRAGMA}
 HIDDEN, GENERATED = 1, 2
 """Kinds of column that ``table_xinfo`` tells: of virtual tables, and computed when it is read."""
 
+OLDEST = (3, 37)
+"""From this version on SQLite tells what is a table by its definition, not by the file's word."""
+
 LEAST_ROW = 4
 """Bytes that a row takes in a file at least."""
 
@@ -54,6 +57,10 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path, self.limits, self.name = path, limits, path.name
         self._deadline = 0.0
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise StoreError(
+                f"{path}: SQLite {sqlite3.sqlite_version} here is too old: 3.37 is needed"
+            )
         with path.open("rb") as file:
             if file.read(2) == b"\x1f\x8b":
                 raise StoreError(f"{path} is a packed SQLite file: unpack it first (gunzip)")

@@ -278,6 +278,12 @@ def test_a_packed_file_is_to_be_unpacked(tmp_path: Path) -> None:
         open_store(str(packed))
 
 
+def test_an_old_library_is_refused(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(StoreError, match=r"too old: 3\.37"):
+        open_store(str(make("CREATE TABLE t(a)")))
+
+
 def test_a_log_beside_it_is_not_read_but_said(tmp_path: Path) -> None:
     path = write_sqlite(PRODUCTS["digikam8"].tables, tmp_path / "a.db")
     writer = sqlite3.connect(path, isolation_level=None)
