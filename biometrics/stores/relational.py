@@ -40,12 +40,15 @@ class Database(ABC):
         form: in words, such as ``SQLite database`` or ``PostgreSQL dump, gzip``.
         engine: ``sqlite``, ``postgresql`` or ``mysql`` (MariaDB too): how values are written.
         stock_password: whether the product's standard password opened it; None: not tried.
+        notes: what a reader of the report should know, such as tables that may not be read; whole
+            once ``tables`` was asked for.
     """
 
     name: str
     form: str
     engine: str
     stock_password: bool | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     @abstractmethod
@@ -83,3 +86,9 @@ class Damaged:
     """Stands for a value that could not be read; ``why`` without any content of the row."""
 
     why: str
+
+
+def printable(name: str, longest: int = 80) -> str:
+    """A name that a store gives, safe to print: on one line and not long."""
+    plain = "".join(c if c.isprintable() else "?" for c in name[: longest + 1])
+    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
