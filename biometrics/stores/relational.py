@@ -40,12 +40,15 @@ class Database(ABC):
         form: in words, such as ``SQLite database`` or ``PostgreSQL dump, gzip``.
         engine: ``sqlite``, ``postgresql`` or ``mysql`` (MariaDB too): how values are written.
         stock_password: whether the product's standard password opened it; None: not tried.
+        notes: what a reader of the report should know, such as tables that may not be read; whole
+            once ``tables`` was asked for.
     """
 
     name: str
     form: str
     engine: str
     stock_password: bool | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     @abstractmethod
