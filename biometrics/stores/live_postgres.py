@@ -36,6 +36,10 @@ AS_TEXT = (
 """Types left as the server writes them: readers take text, and a date beyond the year 9999 in one
 row would otherwise stop the driver."""
 
+ARRAYS_AS_TEXT = ("float4", "float8", "numeric")
+"""Their arrays stay ``{0.1,0.2}``, as in a dump: a list of Python's numbers takes more time and memory
+than reading the text at once."""
+
 SETTINGS = {
     # Nobody's functions, operators or row policies may stand in for the server's own and run with
     # the rights of whoever audits; pg_dump sets the same two.
@@ -232,6 +236,9 @@ def _adapt(driver: psycopg.Connection[Any], _record: object) -> None:
     loader: type[Loader] = Lenient if unchecked else TextLoader
     for kind in AS_TEXT:
         driver.adapters.register_loader(kind, loader)
+    for kind in ARRAYS_AS_TEXT:
+        if (info := driver.adapters.types.get(kind)) is not None:
+            driver.adapters.register_loader(info.array_oid, TextLoader)
     if unchecked:
         others: tuple[int | str, ...] = (0, "text", "varchar", "bpchar", "name", "char")
         for kind_or_number in others:

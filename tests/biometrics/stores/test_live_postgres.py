@@ -140,7 +140,7 @@ def test_every_value_comes_back(number: int, database: LiveDatabase) -> None:
         for value, original in zip(got, wrote, strict=True):
             if isinstance(original, list):
                 if isinstance(value, str):
-                    assert (value[0], value[-1]) == ("[", "]")
+                    assert value[0] + value[-1] in ("[]", "{}")
                     value = [float(number) for number in value[1:-1].split(",")]
                 np.testing.assert_array_equal(np.float32(value), np.float32(original))
             else:
