@@ -147,7 +147,8 @@ def open_store(location: str, limits: Limits = DEFAULT_LIMITS) -> Store:
     """The store at a path, or behind the address of a database.
 
     Args:
-        location: a file, a folder, ``postgresql://…`` or ``mysql://…``.
+        location: a file, a folder, ``postgresql://…``, ``mysql://…``, or ``env:NAME``, the name of
+            an environment variable that holds such an address.
         limits: caps.
 
     Raises:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 HEAD = 64 << 10
 """Bytes that a form is told by, after unpacking."""
 
-SCHEMES = ("postgresql", "postgres", "mysql", "mariadb")
-
 
 class Source(ABC):
     """Where a store lies.
@@ -169,11 +167,16 @@ class LiveSource(Source):
 def open_source(location: str, limits: Limits) -> Source:
     """What lies at a path, or behind the address of a database.
 
+    Args:
+        location: a path, ``postgresql://…``, ``mysql://…``, or ``env:NAME`` for the name of an
+            environment variable that holds such an address.
+        limits: caps.
+
     Raises:
         InputError: there is nothing, or it cannot be opened.
     """
-    scheme = location.partition("://")[0].partition("+")[0]
-    if "://" in location and scheme in SCHEMES:
+    # Before anything repeats the location: an address may hold a password, mistyped ones too.
+    if "://" in location or location.startswith("env:") or "password=" in location:
         return LiveSource(location, limits)
     path = Path(location).expanduser()
     try:
