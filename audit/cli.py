@@ -18,6 +18,7 @@ from audit.cli_care import authorize, journal_app, purge
 from audit.cli_compare import compare
 from audit.cli_faces import faces_app
 from audit.cli_options import Authorization, FolderOut, Json, Reveal, RunOut, Salt, Set, echo_json
+from audit.cli_stores import stores_app
 from audit.cli_tools import doctor, embed
 from audit.cli_weights import weights_app
 from audit.failures import Interrupted, explain
@@ -44,6 +45,7 @@ app = typer.Typer(
     help="Audit what a leaked database of face templates gives away.",
 )
 app.add_typer(faces_app, name="faces")
+app.add_typer(stores_app, name="stores")
 app.add_typer(weights_app, name="weights")
 app.add_typer(journal_app, name="journal")
 

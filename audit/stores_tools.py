@@ -1,0 +1,182 @@
+"""What ``faceleak stores inspect`` does: open a store, measure it, recognise its backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from audit.watch import Watch
+from biometrics.errors import CoverageError
+from biometrics.stores.base import Store, open_store
+from biometrics.stores.families import Judgement, judge
+from biometrics.stores.fingerprint import TOO_FEW, UNKNOWN, Fingerprint, Recognition, recognise
+from biometrics.stores.inspection import CollectionFigures, Inspection, inspect
+from biometrics.stores.known_backbones import shipped_fingerprints
+
+FACES = 600
+"""Generated people that the fingerprint of a backbone of the user's own is learnt from."""
+
+RECOGNISED = 8
+"""Collections whose backbone is looked for: those with the most rows."""
+
+SEED = 7
+
+
+@dataclass(frozen=True, eq=False)
+class InspectedStore:
+    """A store, and what made its templates.
+
+    Attributes:
+        location: as it was given.
+        inspection: the figures.
+        judgements: of each collection, by its length and claims.
+        recognitions: of each collection, by its covariances; None where nobody looked.
+    """
+
+    location: str
+    inspection: Inspection
+    judgements: tuple[Judgement, ...]
+    recognitions: tuple[Recognition | None, ...]
+
+    @property
+    def backbone(self) -> str | None:
+        """The backbone of the main collection, where it was recognised."""
+        main = self.inspection.main
+        for figures, found in zip(self.inspection.collections, self.recognitions, strict=True):
+            if figures is main and found is not None and found.best is not None:
+                return found.backbone
+        return None
+
+    def contradictions(self, place: int) -> list[str]:
+        """What claims, lengths and recognition of a collection say against each other."""
+        found, said = self.recognitions[place], list(self.judgements[place].contradictions)
+        product = self.inspection.facts.backbones
+        named = None if found is None or found.best is None else found.backbone
+        if named is not None and product and named not in product:
+            said.append(
+                f"the store should hold templates of {' or '.join(product)}; these are of {named}"
+            )
+        return said
+
+    def as_record(self) -> dict[str, Any]:
+        """For JSON. To each of ``collections`` comes ``family`` (``name``, ``evidence``,
+        ``backbones``), ``claims``, ``contradictions``, ``means`` (why they are taken for means) and
+        ``recognition`` (``backbone``, ``why``, ``candidates``; null where nobody looked); to the
+        whole ``backbone``, that of the main collection or null."""
+        record = self.inspection.as_record()
+        record["backbone"] = self.backbone
+        for place, line in enumerate(record["collections"]):
+            said, found = self.judgements[place], self.recognitions[place]
+            line["family"] = {**said.family._asdict(), "backbones": list(said.family.backbones)}
+            line["claims"] = list(said.claims)
+            line["contradictions"] = self.contradictions(place)
+            line["means"] = said.means
+            line["recognition"] = None if found is None else _recognition(found)
+        return record
+
+    def check_coverage(self, minimum: float) -> None:
+        """Refuse a store of which too little was read.
+
+        Raises:
+            CoverageError: naming the first rows.
+        """
+        inspection = self.inspection
+        if inspection.broken:
+            raise CoverageError(f"{inspection.source} was read in part: {inspection.broken}")
+        if inspection.coverage < minimum:
+            tally = inspection.tally
+            raise CoverageError(
+                f"{tally.lost:,} of {tally.read + tally.lost:,} rows of {inspection.source} cannot "
+                f"be read: coverage {inspection.coverage:.3f}, below {minimum:g}; "
+                f"{'; '.join(tally.examples[:3])}"
+            )
+
+
+def inspect_store(
+    location: str,
+    watch: Watch,
+    *,
+    backbones: Sequence[str] = (),
+    weights: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> InspectedStore:
+    """Inspect what lies at a path or behind an address.
+
+    Args:
+        location: see :func:`biometrics.stores.base.open_store`.
+        watch: shows progress.
+        backbones: further candidates, by name; their fingerprints are learnt here, from generated
+            people.
+        weights: weight files by backbone.
+        seed: of samples and permutations.
+
+    Raises:
+        InputError: there is nothing, or it is no store.
+        UnknownNameError, WeightsError: a candidate is unknown or not ready.
+    """
+    marks = list(shipped_fingerprints())
+    own = dict(weights or {})
+    wanted = [n for n in backbones if n in own or n not in {mark.name for mark in marks}]
+    if wanted:
+        learnt = learn_fingerprints(wanted, watch, weights=own)
+        marks = [mark for mark in marks if mark.name not in wanted] + learnt
+    with open_store(location) as store:
+        return look_into(store, location, marks, watch, seed=seed)
+
+
+def look_into(
+    store: Store, location: str, marks: Sequence[Fingerprint], watch: Watch, *, seed: int = 0
+) -> InspectedStore:
+    """The same of a store that is open, with these fingerprints for candidates."""
+    with watch.task(f"read {store.source.name}") as advance:
+        inspection = inspect(store, seed=seed, advance=advance)
+    largest = sorted(inspection.collections, key=lambda found: -found.sound)[:RECOGNISED]
+    found = tuple(
+        _recognise(figures, marks, seed) if figures in largest else None
+        for figures in inspection.collections
+    )
+    judged = tuple(judge(figures, inspection.facts) for figures in inspection.collections)
+    return InspectedStore(location, inspection, judged, found)
+
+
+def learn_fingerprints(
+    names: Sequence[str], watch: Watch, *, weights: Mapping[str, str]
+) -> list[Fingerprint]:
+    """The fingerprints of backbones that are ready, from generated people.
+
+    Raises:
+        UnknownNameError, WeightsError: one is unknown or not ready.
+    """
+    from audit.synthesis import generate_faces  # torch takes seconds
+    from biometrics.backbones.base import load_backbone
+    from biometrics.stores.fingerprint import learn_from
+
+    ready = [load_backbone(name, weights) for name in dict.fromkeys(names)]
+    with watch.task(f"generate {FACES:,} people", FACES) as advance:
+        crops = generate_faces(FACES, 1, SEED, advance=advance).crops
+    marks = []
+    for backbone in ready:
+        with watch.task(f"learn the fingerprint of {backbone.spec.name}"):
+            marks.append(learn_from(backbone, crops, "generated people"))
+    return marks
+
+
+def _recognise(figures: CollectionFigures, marks: Sequence[Fingerprint], seed: int) -> Recognition:
+    return recognise(figures.sample, marks, subjects=figures.sample_subjects, seed=seed)
+
+
+def _recognition(found: Recognition) -> dict[str, Any]:
+    named = None if found.backbone in (UNKNOWN, TOO_FEW) else found.backbone
+    candidates = [
+        {
+            "backbone": match.name,
+            "score": match.score,
+            "sigmas": match.sigmas,
+            "mean": match.mean,
+            "fits": match.fits,
+            "form": match.form.name,
+        }
+        for match in found.matches
+    ]
+    return {"backbone": named, "answer": found.backbone, "why": found.why, "candidates": candidates}
