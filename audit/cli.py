@@ -9,22 +9,20 @@ import traceback
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from audit.cli_audit import audit, demo
 from audit.cli_care import authorize, journal_app, purge
 from audit.cli_compare import compare
 from audit.cli_faces import faces_app
-from audit.cli_options import Authorization, FolderOut, Json, Reveal, RunOut, Salt, Set, echo_json
+from audit.cli_options import Authorization, FolderOut, Json, Reveal, Set, echo_json
 from audit.cli_stores import stores_app
 from audit.cli_tools import doctor, embed
 from audit.cli_weights import weights_app
 from audit.failures import Interrupted, explain
-
-if TYPE_CHECKING:
-    from audit.config import AuditConfig
 
 
 class _Commands(TyperGroup):
@@ -96,39 +94,8 @@ def _globals(
     pass
 
 
-@app.command()
-def demo(
-    settings: Set = None,
-    out: RunOut = None,
-    reveal: Reveal = False,
-    salt: Salt = None,
-    json: Json = False,
-) -> None:
-    """Audit generated people: offline, without any data of yours."""
-    from audit.config import load_config
-    from audit.config_sources import bundled
-
-    config = load_config(bundled("demo"), overrides=_with(settings, reveal), environ=os.environ)
-    _audit(config, out or Path("runs/demo"), salt, json)
-
-
-@app.command()
-def audit(
-    config: Annotated[
-        str,
-        typer.Argument(help="A YAML file, or one that ships: demo, lfw-dlib and others."),
-    ],
-    settings: Set = None,
-    out: RunOut = None,
-    reveal: Reveal = False,
-    salt: Salt = None,
-    json: Json = False,
-) -> None:
-    """Audit what CONFIG describes and write a report."""
-    from audit.config import load_config
-
-    effective = load_config(config, overrides=_with(settings, reveal), environ=os.environ)
-    _audit(effective, out or Path("runs", Path(config).stem), salt, json)
+app.command()(demo)
+app.command()(audit)
 
 
 @app.command()
@@ -276,27 +243,6 @@ def backbones(
 
 for command in (doctor, authorize, purge):
     app.command()(command)
-
-
-def _with(settings: Sequence[str] | None, reveal: bool) -> list[str]:
-    return [*(settings or ()), *(["output.reveal=true"] if reveal else [])]
-
-
-def _audit(config: AuditConfig, out: Path, salt: Path | None, json: bool) -> None:
-    from audit.pipeline import run_audit
-    from audit.pseudonyms import salt_file
-    from audit.watch import Watch
-
-    with salt_file(salt):
-        path = run_audit(config, out, Watch.on_stderr())
-    if json:
-        typer.echo(path.read_text(encoding="utf-8"), nl=False)
-        return
-    from audit.console import show_audit, stdout
-    from reports.results import load_results
-
-    page = path.parent / "report.html"
-    show_audit(load_results(path), page if "html" in config.output.formats else None, stdout())
 
 
 if __name__ == "__main__":

@@ -125,6 +125,20 @@ def merge(layers: Sequence[Layer]) -> dict[str, Any]:
     return merged
 
 
+def names_store(
+    source: Path | str | None, overrides: Sequence[str], environ: Mapping[str, str]
+) -> bool:
+    """Whether settings from all these sources name a leaked store: then they are an audit's of a
+    store, not of faces.
+
+    Raises:
+        ConfigError: a source cannot be read.
+    """
+    layers = [] if source is None else [file_layer(source)]
+    layers += [*environment_layer(environ), *(override_layer(text) for text in overrides)]
+    return merge(layers).get("store") is not None
+
+
 def check_keys(model: type[BaseModel], layer: Layer) -> None:
     """Refuse keys that the model does not know, before the layers are mixed: so the message can
     name the source.

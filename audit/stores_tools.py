@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from audit.watch import Watch
 from biometrics.errors import CoverageError
 from biometrics.stores.base import Store, open_store
+from biometrics.stores.batch import StoreBatch
 from biometrics.stores.families import Judgement, judge
 from biometrics.stores.fingerprint import TOO_FEW, UNKNOWN, Fingerprint, Recognition, recognise
 from biometrics.stores.inspection import CollectionFigures, Inspection, inspect
@@ -48,6 +49,19 @@ class InspectedStore:
                 return found.backbone
         return None
 
+    def recognised(self, figures: CollectionFigures) -> Recognition | None:
+        """What its covariances say of a collection of this store; None where nobody looked."""
+        return self.recognitions[self.inspection.collections.index(figures)]
+
+    def probably(self, figures: CollectionFigures) -> tuple[str, list[str]]:
+        """What made a collection, as far as it is known, and the evidence."""
+        place = self.inspection.collections.index(figures)
+        family, known = self.judgements[place].family, self.recognitions[place]
+        if known is not None and known.best is not None:
+            return known.backbone, [family.evidence, known.why]
+        name = f"{family.name}?" if family.name else ""
+        return name, [family.evidence, *([known.why] if known is not None else [])]
+
     def contradictions(self, place: int) -> list[str]:
         """What claims, lengths and recognition of a collection say against each other."""
         found, said = self.recognitions[place], list(self.judgements[place].contradictions)
@@ -81,16 +95,47 @@ class InspectedStore:
         Raises:
             CoverageError: naming the first rows.
         """
-        inspection = self.inspection
-        if inspection.broken:
-            raise CoverageError(f"{inspection.source} was read in part: {inspection.broken}")
-        if inspection.coverage < minimum:
-            tally = inspection.tally
-            raise CoverageError(
-                f"{tally.lost:,} of {tally.read + tally.lost:,} rows of {inspection.source} cannot "
-                f"be read: coverage {inspection.coverage:.3f}, below {minimum:g}; "
-                f"{'; '.join(tally.examples[:3])}"
-            )
+        inspection, tally = self.inspection, self.inspection.tally
+        check_coverage(
+            inspection.source,
+            Coverage(inspection.coverage, tally.read, tally.lost, inspection.broken),
+            tally.examples,
+            minimum,
+        )
+
+
+class Coverage(NamedTuple):
+    """How much of a store was read: the share, the rows behind it, and why the rest could not be
+    read at all, or nothing."""
+
+    share: float
+    read: int
+    lost: int
+    broken: str
+
+
+def check_coverage(
+    source: str, found: Coverage, examples: Sequence[str], minimum: float, then: str = ""
+) -> None:
+    """Refuse a store of which too little was read.
+
+    Args:
+        source: its name.
+        found: how much was read.
+        examples: the first rows that were not, in words.
+        minimum: the share that is asked for.
+        then: what was done all the same, for the end of the message.
+
+    Raises:
+        CoverageError: naming the first rows.
+    """
+    if found.broken:
+        raise CoverageError(f"{source} was read in part: {found.broken}{then}")
+    if found.share < minimum:
+        raise CoverageError(
+            f"{found.lost:,} of {found.read + found.lost:,} rows of {source} cannot be read: "
+            f"coverage {found.share:.3f}, below {minimum:g}; {'; '.join(examples[:3])}{then}"
+        )
 
 
 def inspect_store(
@@ -115,22 +160,40 @@ def inspect_store(
         InputError: there is nothing, or it is no store.
         UnknownNameError, WeightsError: a candidate is unknown or not ready.
     """
-    marks = list(shipped_fingerprints())
-    own = dict(weights or {})
-    wanted = [n for n in backbones if n in own or n not in {mark.name for mark in marks}]
-    if wanted:
-        learnt = learn_fingerprints(wanted, watch, weights=own)
-        marks = [mark for mark in marks if mark.name not in wanted] + learnt
+    marks = candidates(backbones, watch, weights=weights or {})
     with open_store(location) as store:
         return look_into(store, location, marks, watch, seed=seed)
 
 
+def candidates(
+    backbones: Sequence[str], watch: Watch, *, weights: Mapping[str, str]
+) -> list[Fingerprint]:
+    """The fingerprints that ship, and those of further backbones, learnt here.
+
+    Raises:
+        UnknownNameError, WeightsError: one is unknown or not ready.
+    """
+    marks = list(shipped_fingerprints())
+    wanted = [n for n in backbones if n in weights or n not in {mark.name for mark in marks}]
+    if not wanted:
+        return marks
+    learnt = learn_fingerprints(wanted, watch, weights=weights)
+    return [mark for mark in marks if mark.name not in wanted] + learnt
+
+
 def look_into(
-    store: Store, location: str, marks: Sequence[Fingerprint], watch: Watch, *, seed: int = 0
+    store: Store,
+    location: str,
+    marks: Sequence[Fingerprint],
+    watch: Watch,
+    *,
+    seed: int = 0,
+    also: Callable[[StoreBatch], None] | None = None,
 ) -> InspectedStore:
-    """The same of a store that is open, with these fingerprints for candidates."""
+    """The same of a store that is open, with these fingerprints for candidates; ``also`` is shown
+    every batch."""
     with watch.task(f"read {store.source.name}") as advance:
-        inspection = inspect(store, seed=seed, advance=advance)
+        inspection = inspect(store, seed=seed, advance=advance, also=also)
     largest = sorted(inspection.collections, key=lambda found: -found.sound)[:RECOGNISED]
     found = tuple(
         _recognise(figures, marks, seed) if figures in largest else None

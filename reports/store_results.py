@@ -80,6 +80,7 @@ class StoreSummary(Model):
     collections: list[StoreCollection] = Field(default_factory=list)
     coverage: float | None = None  # share of the rows that could be read
     unreadable: dict[str, NonNegativeInt] = Field(default_factory=dict)  # reason: rows
+    broken: str = ""  # why the rest could not be read at all
     empty_rows: NonNegativeInt = 0
     n_named: NonNegativeInt = 0
     pictures: dict[str, NonNegativeInt] = Field(default_factory=dict)  # where: how many

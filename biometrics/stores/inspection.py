@@ -6,6 +6,7 @@ Identifiers and names are only counted. The sample of templates stays in memory 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from biometrics.errors import FaceleakError
 from biometrics.progress import Advance, silent
 from biometrics.stores.base import Store, StoreFacts
-from biometrics.stores.batch import Collection, Tally
+from biometrics.stores.batch import Collection, StoreBatch, Tally
 from biometrics.stores.grids import Grids, grids_of
 from biometrics.stores.measuring import UNIT, CollectionPass, Extent, group_sizes, row_lengths
 
@@ -201,7 +202,12 @@ class Inspection:
 
 
 def inspect(
-    store: Store, *, seed: int = 0, keep: int = KEEP, advance: Advance = silent
+    store: Store,
+    *,
+    seed: int = 0,
+    keep: int = KEEP,
+    advance: Advance = silent,
+    also: Callable[[StoreBatch], None] | None = None,
 ) -> Inspection:
     """Measure an opened store in one pass.
 
@@ -210,6 +216,7 @@ def inspect(
         seed: of the samples; the same seed gives the same figures.
         keep: rows a collection that are kept to recognise its backbone by, at most.
         advance: told the number of rows after every batch.
+        also: shown every batch, for what else is wanted of the same pass.
 
     Raises:
         FaceleakError: not a single row could be read.
@@ -225,6 +232,8 @@ def inspect(
                 left -= room * size
                 found = passes[batch.collection] = CollectionPass(batch.collection, room, seed)
             found.add(batch)
+            if also is not None:
+                also(batch)
             advance(len(batch))
     except FaceleakError as error:
         if not any(found.rows for found in passes.values()):

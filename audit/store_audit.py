@@ -1,0 +1,322 @@
+"""An audit of a leaked store: from the file or database to the report, without photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attacks.trained import Trained, find_attack, load_trained
+from audit.authorisation import Authorisation, check_authorisation, needs_authorisation
+from audit.calibration import calibrate
+from audit.config import effective_yaml
+from audit.findings import StoreEvidence, store_findings
+from audit.judging import Cut
+from audit.outcomes import OUTCOMES, OutcomeLog
+from audit.people import hash_file, seed_for
+from audit.pipeline import CONFIG_NAME, render
+from audit.provenance import now, provenance
+from audit.pseudonyms import pseudonym_salt
+from audit.run_folder import RunFolder, full_disk_as_error, remove, stage_key
+from audit.samples import choose_rows
+from audit.store_assembly import Calibrated, StoreAssembly
+from audit.store_attack import LeakedTemplates, StoreAttempt, attack_store, controls_of
+from audit.store_config import StoreAuditConfig
+from audit.store_reading import Reading, read_store
+from audit.store_samples import draw_store_samples
+from audit.stores_tools import Coverage, check_coverage
+from audit.verdict import HEADLINE_FMR, NOTES, Store, decide
+from audit.watch import Watch
+from biometrics.backbones.base import BACKBONES, Backbone, load_backbone
+from biometrics.errors import ConfigError, FaceleakError, WeightsError
+from biometrics.faces.images import digest
+from biometrics.stores.base import open_store
+from reports.exports import CSV_NAME
+from reports.html import REPORT_NAME
+from reports.results import RESULTS_NAME, AttackResult, Results, StoreSummary, save_results
+
+PREDICTED = 2000
+"""Sampled faces that a prediction is fitted and tried on."""
+
+ELSEWHERE = (
+    "The thresholds of this audit were set on other people and other cameras than the store's: "
+    "look at the FMR on the store's own people beside the success rates."
+)
+
+
+@dataclass(frozen=True)
+class _Attacked:
+    """What the attack part of an audit came to."""
+
+    assembly: StoreAssembly
+    made: StoreAttempt
+    rows: list[AttackResult]
+    outcomes: OutcomeLog
+
+
+def run_store_audit(config: StoreAuditConfig, out: Path, watch: Watch) -> Path:
+    """Audit a store, or do what is missing of it.
+
+    Args:
+        config: the effective configuration.
+        out: the run's folder; an earlier run with the same settings continues there.
+        watch: shows progress.
+
+    Returns:
+        The path of ``results.json``; ``report.html`` and the other formats lie beside it.
+
+    Raises:
+        NotAuthorisedError: nobody signed for this store.
+        CoverageError: too few of its rows can be read; the report was written all the same.
+        FaceleakError: anything else that a user can cause, in one line.
+    """
+    _check(config)
+    with open_store(config.store) as store:
+        authorised = (
+            check_authorisation(store.source, path=config.authorization)
+            if needs_authorisation(store.source)
+            else None
+        )
+        settings = digest(effective_yaml(config).encode())
+        with RunFolder(out) as run, run.journal.telling("audit of a store", settings=settings):
+            _leave_other_results(config, run)
+            run.write(CONFIG_NAME, effective_yaml(config))
+            sha256 = store.source.sha256()
+            run.journal.inputs = {store.source.name: sha256}
+            reading = read_store(config, store, sha256, run, watch)
+            path = _audited(config, reading, authorised, run, watch)
+    _check_coverage(config, reading.summary, path)
+    return path
+
+
+def _check(config: StoreAuditConfig) -> None:
+    """Find misspelt names and absent files before the store is read."""
+    for name in (*config.judges, *config.weights, *([config.target] if config.target else [])):
+        BACKBONES.get(name)
+    for name, file in config.weights.items():
+        if not file.is_file():
+            raise ConfigError(f"weights.{name}: no such file: {file}")
+    if config.labels is not None and not config.labels.is_file():
+        raise ConfigError(f"labels: no such file: {config.labels}")
+    if config.attack is not None:
+        find_attack(config.attack)
+    pseudonym_salt()
+
+
+def _audited(
+    config: StoreAuditConfig,
+    reading: Reading,
+    authorised: Authorisation | None,
+    run: RunFolder,
+    watch: Watch,
+) -> Path:
+    path = run.path / RESULTS_NAME
+    trained, why_not = _attack_of(config, reading)
+    ready, missing = _others(config, reading.target) if trained else ([], {})
+    settings = config.model_dump(mode="json", exclude={"weights", "store", "output"})
+    key = stage_key(
+        RESULTS_NAME,
+        {
+            "store": reading.key,
+            "settings": {**settings, "samples": config.output.samples},
+            "attack": None if trained is None else dict(trained.record),
+            "ready": [judge.spec.name for judge in ready],
+            "missing": missing,
+            "authorised": None if authorised is None else authorised.authorised_by,
+        },
+    )
+    if not run.has_results(key):
+        run.forget_results()
+        attacked = None
+        if trained is not None and reading.leaked is not None:
+            attacked = _attacked(config, reading.leaked, trained, ready, run, watch)
+        with watch.task("work out the rates and their intervals"), full_disk_as_error(run.path):
+            summary = _with_authorisation(reading.summary, authorised, why_not)
+            results = _results(config, summary, attacked, missing, run)
+            if attacked is not None:
+                run.write_by(OUTCOMES, attacked.outcomes.save)
+            else:
+                remove(run.path / OUTCOMES)
+            save_results(results, path)
+        run.finish(key)
+        run.journal.record("results written", sha256=hash_file(path))
+    with watch.task("write the report"), full_disk_as_error(run.path):
+        render(config.output, run.path)
+    run.journal.record(
+        "report rendered",
+        formats=",".join(config.output.formats),
+        revealed=config.output.reveal,
+    )
+    return path
+
+
+def _leave_other_results(config: StoreAuditConfig, run: RunFolder) -> None:
+    """Remove the results of other settings before work starts, as audits of faces do."""
+    before = run.path / CONFIG_NAME
+    if before.is_file() and before.read_text(encoding="utf-8") != effective_yaml(config):
+        run.forget_results()
+        for name in (RESULTS_NAME, REPORT_NAME, CSV_NAME, OUTCOMES):
+            remove(run.path / name)
+
+
+def _attack_of(config: StoreAuditConfig, reading: Reading) -> tuple[Trained | None, str]:
+    """The attack, or why there is none."""
+    if reading.leaked is None:
+        return None, reading.summary.not_inverted
+    try:
+        trained = load_trained(find_attack(config.attack or reading.target))
+    except WeightsError as error:
+        if config.attack is not None:
+            raise
+        return None, str(error)
+    made_for = str(trained.record["target"])
+    if made_for != reading.target:
+        raise ConfigError(
+            f"attack {config.attack or made_for} was trained on templates of {made_for}, the "
+            f"store's are of {reading.target}"
+        )
+    return trained, ""
+
+
+def _others(config: StoreAuditConfig, target: str) -> tuple[list[Backbone], dict[str, str]]:
+    """Judges besides the attacked model, and why others are not ready."""
+    ready, missing = [], {}
+    for name in config.judges:
+        if name == target:
+            continue
+        try:
+            ready.append(load_backbone(name, config.weight_paths()))
+        except FaceleakError as error:
+            missing[name] = str(error)
+    return ready, missing
+
+
+def _attacked(
+    config: StoreAuditConfig,
+    leaked: LeakedTemplates,
+    trained: Trained,
+    others: list[Backbone],
+    run: RunFolder,
+    watch: Watch,
+) -> _Attacked:
+    weights = config.weight_paths()
+    target = load_backbone(str(trained.record["target"]), weights)
+    made = attack_store(leaked, trained, [target, *others], weights, run, watch)
+    calibrated = _calibrated(config, target, watch, config.nearest)
+    controls = controls_of(
+        leaked, made, target, calibrated.sampled, seed_for("controls", config.seed)
+    )
+    outcomes = OutcomeLog(leaked.subjects, pseudonym_salt())
+    assembly = StoreAssembly(
+        leaked,
+        calibrated,
+        [_calibrated(config, judge, watch, PREDICTED) for judge in others],
+        seed_for("bootstrap", config.seed),
+        outcomes,
+    )
+    return _Attacked(assembly, made, assembly.rows([made, *controls]), outcomes)
+
+
+def _calibrated(
+    config: StoreAuditConfig, backbone: Backbone, watch: Watch, sampled: int
+) -> Calibrated:
+    return calibrate(
+        backbone, config.fmr, config.weight_paths(), watch, sampled=min(sampled, config.nearest)
+    )
+
+
+def _with_authorisation(
+    summary: StoreSummary, authorised: Authorisation | None, why_not: str
+) -> StoreSummary:
+    signed = (
+        {}
+        if authorised is None
+        else {"authorised_by": authorised.authorised_by, "purpose": authorised.purpose}
+    )
+    return summary.model_copy(update={**signed, "not_inverted": why_not})
+
+
+def _results(
+    config: StoreAuditConfig,
+    summary: StoreSummary,
+    attacked: _Attacked | None,
+    missing: Mapping[str, str],
+    run: RunFolder,
+) -> Results:
+    weights = {name: digest(path.read_bytes()) for name, path in config.weights.items()}
+    results = Results(
+        title=config.title,
+        created=now(),
+        target=summary.backbone,
+        provenance=provenance({"store": summary.sha256}, weights, config.seed, []),
+        judges_missing=dict(missing),
+        store=summary,
+    )
+    if attacked is None:
+        known = StoreEvidence(summary, [], HEADLINE_FMR, open_model=_is_open(summary.backbone))
+        update: dict[str, Any] = {
+            "verdict": f"No face was rebuilt: {summary.not_inverted}.",
+            "grade_reason": "no attack was tried",
+            "findings": store_findings(known),
+        }
+    else:
+        update = _attack_results(config, summary, attacked, run)
+    return results.model_copy(update=update)
+
+
+def _attack_results(
+    config: StoreAuditConfig, summary: StoreSummary, attacked: _Attacked, run: RunFolder
+) -> dict[str, Any]:
+    """The fields of results that an attack fills."""
+    assembly, made, rows = attacked.assembly, attacked.made, attacked.rows
+    leaked, target = assembly.leaked, assembly.target
+    summary = summary.model_copy(
+        update={
+            "calibration": target.words,
+            "told_apart": assembly.told_apart(made),
+            "all_pairs_rate": {} if leaked.labelled else assembly.all_pairs_rate(),
+            "predicted": assembly.predicted(made),
+        }
+    )
+    people = len(set(leaked.subjects.tolist()))
+    verdict = decide(rows, Store(assembly.name, people, summary.generated))
+    fmr = _finding_fmr(target.cuts)
+    known = StoreEvidence(summary, rows, fmr, open_model=_is_open(assembly.name))
+    shown = choose_rows(leaked.subjects, config.output.samples, config.seed)
+    attempts = assembly.attempts(made)
+    return {
+        "grade": verdict.grade,
+        "grade_reason": verdict.grade_reason,
+        "verdict": verdict.sentence,
+        "backbones": {assembly.name: assembly.backbone()},
+        "attacks": rows,
+        "samples": draw_store_samples(
+            leaked, made, attempts, assembly.name, target.cuts, shown, run
+        ),
+        "store": summary,
+        "findings": store_findings(known),
+        "notes": [NOTES["meaning"], NOTES["interval"], ELSEWHERE],
+    }
+
+
+def _is_open(backbone: str) -> bool:
+    """Whether anybody can have the weights of a backbone: it has a published file."""
+    return bool(backbone) and BACKBONES.names().count(backbone) > 0
+
+
+def _finding_fmr(cuts: Sequence[Cut]) -> str:
+    """The headline's FMR, or else the strictest one above it that has a threshold."""
+    known = [c.label for c in cuts if c.value is not None and float(c.label) >= float(HEADLINE_FMR)]
+    return min(known, key=float, default=HEADLINE_FMR)
+
+
+def _check_coverage(config: StoreAuditConfig, summary: StoreSummary, path: Path) -> None:
+    lost = sum(summary.unreadable.values())
+    check_coverage(
+        summary.name,
+        Coverage(summary.coverage or 0.0, summary.n_templates, lost, summary.broken),
+        list(summary.unreadable),
+        config.min_coverage,
+        f"; what could be read is in {path.with_name(REPORT_NAME)}",
+    )
