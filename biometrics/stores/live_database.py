@@ -72,8 +72,9 @@ class LiveDatabase(Database):
         """See :class:`Database`; views are left out, and tables that may not be read are noted."""
         tables: dict[str, Table] = {}
         notes: list[str] = []
+        found = self._found
         with self._lease() as connection:
-            for name, table in self._found.items():
+            for name, table in found.items():
                 if table.denied:
                     notes.append(f"table {shown(name)}: {table.denied}")
                     continue

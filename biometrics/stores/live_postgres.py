@@ -37,8 +37,8 @@ AS_TEXT = (
 row would otherwise stop the driver."""
 
 ARRAYS_AS_TEXT = ("float4", "float8", "numeric")
-"""Their arrays stay ``{0.1,0.2}``, as in a dump: a list of Python's numbers takes more time and memory
-than reading the text at once."""
+"""Their arrays stay ``{0.1,0.2}``, as in a dump: a list of Python's numbers takes more time and
+memory than reading the text at once."""
 
 SETTINGS = {
     # Nobody's functions, operators or row policies may stand in for the server's own and run with
@@ -126,10 +126,11 @@ class Postgres(Server):
 
     def snapshot(self, connection: sa.Connection) -> str | None:
         """None on servers that cannot share it, such as some standbys."""
-        try:
-            with connection.begin_nested():
-                found = connection.scalar(sa.text("SELECT pg_export_snapshot()"))
+        try:  # not in a savepoint: there it is refused
+            found = connection.scalar(sa.text("SELECT pg_export_snapshot()"))
         except sa.exc.DBAPIError:
+            connection.rollback()
+            self.begin(connection, None)
             return None
         return found if re.fullmatch(r"[0-9A-Fa-f-]+", str(found)) else None
 
