@@ -233,7 +233,7 @@ class SqlDump(Database):
             for found, raw in self._pieces(self._key(table), entry):
                 if found is None:
                     continue
-                names = found.columns or entry.written
+                names = _names_of(found, raw, entry)
                 present = Counter(names)
                 absent = [name for name in entry.columns if name not in present]
                 for name in absent:
@@ -280,9 +280,18 @@ def _free_name(key: Key, taken: Mapping[str, Key]) -> str:
     return f"{longer}#{number}"
 
 
+def _names_of(found: DumpRows, raw: Raw, entry: _Entry) -> tuple[str, ...]:
+    """Which columns the values are of; mariadb-dump writes generated ones too, sqlite3 does not."""
+    if found.columns or len(entry.written) == len(entry.columns):
+        return found.columns or entry.written
+    first = next((row for row in raw if isinstance(row, bytes)), b"")
+    every = len(found.fields(first)) == len(entry.columns)
+    return tuple(entry.columns) if every else entry.written
+
+
 def _read(found: DumpRows, raw: Raw, entry: _Entry, columns: list[str], cell: int) -> Rows:
     """Values of some columns."""
-    names = found.columns or entry.written
+    names = _names_of(found, raw, entry)
     places = {name: place for place, name in enumerate(names)}
     picks = [(places.get(name, -1), found.converter(entry.columns[name])) for name in columns]
     width, fields = len(names), found.fields

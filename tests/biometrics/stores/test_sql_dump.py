@@ -149,10 +149,13 @@ def test_text_in_the_encoding_that_the_dump_names(tmp_path: Path) -> None:
         assert read(dump_of(content, tmp_path), "t") == [("René",)]
 
 
-def test_generated_columns_are_not_among_the_values(tmp_path: Path) -> None:
+def test_generated_columns_may_be_among_the_values(tmp_path: Path) -> None:
     content = b"PRAGMA x;\nCREATE TABLE t (a int, b int GENERATED ALWAYS AS (a+1), c text);\n"
     database = dump_of(content + b"INSERT INTO t VALUES(1,'x');\n", tmp_path)
     assert read(database, "t") == [(1, None, "x")]
+    database = dump_of(content + b"INSERT INTO t VALUES(1,2,NULL);\n", tmp_path)
+    assert read(database, "t") == [(1, 2, None)]
+    assert [database.count("t", name) for name in "abc"] == [1, 1, 0]
 
 
 def test_names_with_quotes_and_statements(tmp_path: Path) -> None:
