@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from biometrics.errors import InputError, StoreError
+from biometrics.stores.dump_stream import Window
 from biometrics.stores.limits import KIB, MIB, Limits
 from biometrics.stores.relational import Damaged, Rows
 from biometrics.stores.source import FileSource
@@ -166,3 +167,19 @@ def test_statements_inside_routines_and_triggers_hold_no_rows(tmp_path: Path) ->
     )
     for inside in insides:
         assert read(dump_of(HEAD + inside + TAIL, tmp_path), "t") == [("last", "row")]
+
+
+def test_extended_strings_in_rows_and_lines_that_only_begin_like_the_end(tmp_path: Path) -> None:
+    content = HEAD + b"INSERT INTO t VALUES (e'a\\'b', E'\\\\'), ('e\\', 'x');\n"
+    content += b"COPY t (a, b) FROM stdin;\n\\.x\ty\n\\.\n" + TAIL
+    rows = [("a'b", "\\"), ("e\\", "x"), (".x", "y"), ("last", "row")]
+    assert read(dump_of(content, tmp_path), "t") == rows
+
+
+def test_what_lies_across_two_blocks_is_found() -> None:
+    window = Window(iter([b"ab*", b"/c", b"*", b"/d"]))
+    assert window.skip_past(b"*/")
+    assert window.at == 4
+    found = window.find(b"*/", 100)
+    assert window.data[found:] == b"*/d"
+    assert not window.skip_past(b"x")
