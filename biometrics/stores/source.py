@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import hashlib
 import io
 import json
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from biometrics.errors import InputError
+from isal import igzip, igzip_lib
+
+from biometrics.errors import InputError, StoreError
 from biometrics.stores.limits import MIB, Limits
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 HEAD = 64 << 10
 """Bytes that a form is told by, after unpacking."""
+
+PIECE = 64 << 10
+"""What is unpacked at once: where a packed file is damaged, less than that is lost before it."""
 
 
 class Source(ABC):
@@ -96,7 +99,11 @@ class FileSource(Source):
         self.form = sniff(self.head, self.encoding, whole=len(self.head) < HEAD)
 
     def open(self) -> IO[bytes]:
-        """The content, unpacked; reading raises InputError where it unpacks to far too much."""
+        """The content, unpacked.
+
+        Reading raises InputError where it unpacks to far too much, and StoreError where the packed
+        file is damaged or cut; all that comes before was given then.
+        """
         if not self.gzip:
             return self.path.open("rb")
         return io.BufferedReader(_Unpacked(self.path, self.limits), MIB)
@@ -254,7 +261,9 @@ def _sniff_text(head: bytes, encoding: str, whole: bool) -> str:
     try:
         text = codecs.getincrementaldecoder(encoding)("strict").decode(head, final=whole)
     except UnicodeDecodeError:
-        text = ""
+        # A dump in Latin-1, or one of mysqldump that holds binary values as they are.
+        loose = head.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
+        return "sql" if _is_sql(loose) else "unknown"
     if not text or "\x00" in text:
         return "unknown"
     start = text.lstrip("\ufeff \t\r\n")
@@ -285,9 +294,10 @@ def _is_sql(start: str) -> bool:
     words = start[:HEAD].upper()
     marks = ("INSERT INTO ", "CREATE TABLE ", "COPY ", "SET STATEMENT_TIMEOUT")
     begins = ("--", "/*", "CREATE ", "INSERT ", "COPY ", "SET ", "BEGIN", "DROP ", "LOCK ", "\\")
+    more = ("PRAGMA ", "USE ", "REPLACE ")
     if start.startswith(("-- PostgreSQL database", "-- MySQL dump", "-- MariaDB dump", "/*!")):
         return True
-    return words.startswith(begins) and any(mark in words for mark in marks)
+    return words.startswith(begins + more) and any(mark in words for mark in marks)
 
 
 def _is_safetensors(head: bytes) -> bool:
@@ -325,7 +335,7 @@ class _Unpacked(io.RawIOBase):
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path, self._limits, self._count = path, limits, 0
-        self._file = gzip.open(path, "rb")  # noqa: SIM115 - closed by close()
+        self._file = igzip.open(path)  # type: ignore[no-untyped-call]  # closed by close(); thrice as fast as gzip
         self._most = max(limits.ratio_from, limits.ratio * path.stat().st_size)
 
     def readable(self) -> bool:
@@ -333,9 +343,9 @@ class _Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         try:
-            count = self._file.readinto(buffer)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(f"{self._path} is a damaged gzip file: {error}") from error
+            count: int = self._file.readinto(memoryview(buffer)[:PIECE])
+        except (EOFError, igzip_lib.IsalError, igzip.BadGzipFile) as error:  # type: ignore[misc]
+            raise StoreError(f"{self._path} is a damaged gzip file: {error}") from error
         self._count += count
         if self._count > min(self._most, self._limits.unpacked):
             raise InputError(
