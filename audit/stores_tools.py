@@ -154,7 +154,7 @@ def inspect_store(
         backbones: further candidates, by name; their fingerprints are learnt here, from generated
             people.
         weights: weight files by backbone.
-        seed: of samples and permutations.
+        seed: of samples and halves.
 
     Raises:
         InputError: there is nothing, or it is no store.

@@ -175,6 +175,23 @@ def test_rows_drawn_from_a_known_covariance_agree_fully() -> None:
     assert match(loose, [learn(law, "law")])[0].score > 0.95
 
 
+def test_few_rows_do_not_lower_the_score() -> None:
+    """The RV coefficient itself falls to a half here: most of its denominator would be noise."""
+    random = np.random.default_rng(0)
+    mixing = random.normal(size=(64, 64)) * np.linspace(0.2, 2, 64)[:, None]
+    mark = learn(random.normal(size=(3000, 64)) @ mixing, "law")
+    scores = [match(random.normal(size=(40, 64)) @ mixing, [mark])[0].score for _ in range(12)]
+    assert np.mean(scores) > 0.85
+
+
+@pytest.mark.parametrize("gate", ["SCORE", "SIGMA", "FEWEST_DIRECTIONS"])
+def test_each_gate_alone_keeps_a_backbone_from_being_named(
+    gate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"biometrics.stores.fingerprint.{gate}", 1e6)
+    assert recognise(templates("dlib"), shipped_fingerprints()).backbone == UNKNOWN
+
+
 def test_what_a_fingerprint_needs() -> None:
     random = np.random.default_rng(0)
     with pytest.raises(InputError, match="200 templates or more, got \\[199, 8\\]"):
