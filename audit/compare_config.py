@@ -24,7 +24,9 @@ class CompareConfig(AuditConfig):
     @model_validator(mode="after")
     def _targets_once(self) -> Self:
         refuse_twice(self.targets)
-        if strange := [name for name in self.formats if name not in (self.targets or self.target)]:
+        if strange := [
+            name for name in self.formats if name not in (self.targets or (self.target,))
+        ]:
             raise ValueError(f"formats: '{strange[0]}' is none of the targets")
         return self
 
