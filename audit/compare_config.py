@@ -7,7 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from audit.config import AuditConfig, Name, listed, refuse_twice
+from audit.config import AuditConfig
+from audit.config_values import Name, listed, refuse_twice
 
 
 class CompareConfig(AuditConfig):

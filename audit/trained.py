@@ -18,7 +18,8 @@ from PIL import Image
 from attacks.base import attack_class, make_settings, registered_name
 from attacks.trained import RECORD, load_trained
 from audit.attempts import BATCH, Attempts
-from audit.config import AttackChoice, AuditConfig
+from audit.config import AuditConfig
+from audit.config_values import AttackChoice
 from audit.filling import check_empty, filling
 from audit.models import check_models, prepare_models
 from audit.people import gather_people, seed_for
