@@ -122,6 +122,7 @@ def _lines(
     path: Path, check: Callable[[Path, list[str]], None], *, with_header: bool = False
 ) -> Iterator[tuple[int, list[str]]]:
     """Number and values of each line, without blanks around them; empty lines are left out."""
+    number = 1
     try:
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path} is larger than {MOST_BYTES // MIB} MiB; no list of labels")
@@ -131,22 +132,23 @@ def _lines(
             _check_header(path, header)
             check(path, header)
             if with_header:
-                yield reader.line_num, header
+                yield number, header
             for line in reader:
+                number = reader.line_num
                 if not line:
                     continue
                 if len(line) != len(header):
                     raise InputError(
-                        f"{path}, line {reader.line_num}: {len(line)} values, the first line has "
+                        f"{path}, line {number}: {len(line)} values, the first line has "
                         f"{len(header)} columns"
                     )
-                yield reader.line_num, [value.strip() for value in line]
+                yield number, [value.strip() for value in line]
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8; save it as CSV in UTF-8") from error
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from error
+        raise InputError(f"{path}, after line {number}: {error}") from error
 
 
 def _check_header(path: Path, header: list[str]) -> None:

@@ -60,7 +60,7 @@ def test_every_other_column_is_an_attribute(tmp_path: Path) -> None:
         ("name,\n", "one is empty"),
         ("", "one is empty"),
         (b"name,sex\nSecret \xff,f\n", "not UTF-8"),
-        ('name,sex\n"Secret,f\n', "line 2"),
+        ('name,sex\n"Secret,f\n', "after line 1: unexpected end of data"),
         ("name,sex\nSecret," + "x" * 200_000 + "\n", "field larger"),
         ("name," + ",".join(map(str, range(70))) + "\n", "71 columns, at most 64"),
     ],
