@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from audit.config import Fmr
+from audit.config_values import Fmr
 from audit.judging import Cut
 from audit.sampled_faces import sampled_templates
 from audit.store_assembly import Calibrated

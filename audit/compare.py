@@ -28,7 +28,6 @@ from audit.ranking import (
     common_judge,
     compare_rows,
     differences,
-    reversals,
     standing,
 )
 from audit.run_folder import RunFolder, read_stage, remove
@@ -163,7 +162,7 @@ def compared(runs: Sequence[ComparedRun], watch: Watch) -> CompareResult:
         matrix=matrix,
         predictability=predictabilities(runs, judges, watch),
         projection=next(filter(None, map(check_projection, runs)), None),
-        notes=[*reversals(rows, matrix, fmr or ""), *_notes(runs, common)],
+        notes=_notes(runs, common),
     )
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from audit.config import AuditConfig, Name, listed, refuse_twice
+from audit.config import AuditConfig
+from audit.config_values import Name, listed, refuse_twice
 
 
 class CompareConfig(AuditConfig):
@@ -24,7 +25,9 @@ class CompareConfig(AuditConfig):
     @model_validator(mode="after")
     def _targets_once(self) -> Self:
         refuse_twice(self.targets)
-        if strange := [name for name in self.formats if name not in (self.targets or self.target)]:
+        if strange := [
+            name for name in self.formats if name not in (self.targets or (self.target,))
+        ]:
             raise ValueError(f"formats: '{strange[0]}' is none of the targets")
         return self
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from audit.console import rate
-from reports.compare_words import projection_says
+from reports.compare_words import projection_says, reversals
 from reports.results import CompareResult, Estimate, Measured
 
 
@@ -34,7 +34,7 @@ def show_compare(result: CompareResult, verdict: str, page: Path, console: Conso
                 f"{_decibels(check.reconstruction)}. {projection_says(check)}"
             )
         )
-    for note in result.notes:
+    for note in [*reversals(result), *result.notes]:
         console.print(Text(note, style="dim"))
     console.print(f"\nreport: {page}", markup=False, soft_wrap=True)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.config import AuditConfig, Fmr
+from audit.config import AuditConfig
+from audit.config_values import Fmr
 from audit.estimates import estimate
 from audit.models import Models
 from audit.people import People, seed_for

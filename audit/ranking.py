@@ -15,7 +15,6 @@ from audit.verdict import HEADLINE_FMR, is_strong
 from biometrics.metrics.intervals import Interval, paired_difference
 from reports.results import (
     ByFmr,
-    CompareCell,
     CompareDifference,
     CompareRow,
     Estimate,
@@ -168,28 +167,6 @@ def is_clear(difference: Estimate) -> bool:
     if difference.low is None or difference.high is None:
         return False
     return difference.low > 0 or difference.high < 0
-
-
-def reversals(rows: Sequence[CompareRow], matrix: Sequence[CompareCell], fmr: str) -> Iterator[str]:
-    """Sentences on pairs of rows that another unseen judge puts the other way round: an order that
-    one judge gives may be its own."""
-    told = {(cell.source, cell.judge): cell for cell in matrix if cell.unseen}
-    for judge in dict.fromkeys(cell.judge for cell in matrix):
-        for upper, lower in combinations([row for row in rows if row.rank], 2):
-            pair = [told.get((row.name, judge)) for row in (upper, lower)]
-            if upper.rank == lower.rank or judge in (upper.judge, lower.judge):
-                continue
-            first, second = (None if c is None else c.type1.get(fmr) for c in pair)
-            if (
-                isinstance(first, Measured)
-                and isinstance(second, Measured)
-                and second.value > first.value
-            ):
-                yield (
-                    f"The order depends on the judge: {judge}, which no attack on either saw, "
-                    f"accepts {100 * second.value:.1f} % of the faces from {lower.name} and "
-                    f"{100 * first.value:.1f} % of those from {upper.name} at FMR {fmr}."
-                )
 
 
 def differences(

@@ -12,8 +12,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from attacks.base import make_settings
-from audit.config import AttackChoice, AuditConfig, load_config
+from audit.config import AuditConfig, load_config
 from audit.config_sources import read_yaml
+from audit.config_values import AttackChoice
 from audit.pipeline import run_audit
 from audit.run_folder import full_disk_as_error
 from audit.watch import Watch

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save_file
 from attacks.base import InversionAttack, attack_class, make_settings
 from audit.attempted import Attempted
 from audit.attempts import Attempts
-from audit.config import AttackChoice
+from audit.config_values import AttackChoice
 from audit.estimates import mean_estimate, rate_estimate
 from audit.judging import Bench, Judge
 from audit.people import seed_for

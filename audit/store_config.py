@@ -7,7 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from audit.config import Fmr, FmrEntry, Name, OutputSettings, UserPath, listed, refuse_twice
+from audit.config import OutputSettings
+from audit.config_values import Fmr, FmrEntry, Name, UserPath, listed, refuse_twice
 from audit.own_models import name_by_file
 
 

@@ -20,7 +20,8 @@ from attacks.base import attack_class, make_settings, registered_name
 from attacks.trained import RECORD, load_trained
 from audit.attempts import Attempts
 from audit.authorisation import Authorisation, check_authorisation, needs_authorisation
-from audit.config import AttackChoice, AuditConfig
+from audit.config import AuditConfig
+from audit.config_values import AttackChoice
 from audit.filling import check_empty, filling
 from audit.journal import Journal
 from audit.models import check_models, prepare_models

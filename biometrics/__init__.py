@@ -65,16 +65,17 @@ def _nms(dets: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 def _declare_missing(_extension: ModuleType) -> None:
     """Declare what torchvision's own attempt to load its operators left missing."""
     import torch
+    from torch import library
 
     for name, schema in _SCHEMAS.items():
         if hasattr(torch.ops.torchvision, name):
             continue
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        library.define(schema)
+        fragment = library.Library("torchvision", "FRAGMENT")
+        fragment.define(schema)
         if name == "nms":
             for device in ("CPU", "CUDA"):
-                library.impl(name, _nms, device)
-        _declared[name] = library
+                fragment.impl(name, _nms, device)
+        _declared[name] = fragment
 
 
 def _allow_nms(boxes: ModuleType) -> None:

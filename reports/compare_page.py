@@ -10,8 +10,10 @@ from reports import compare_tables as tables
 from reports.charts import Chart, inline
 from reports.compare_words import (
     NO_PICTURE,
+    caveat_of,
     counted_how,
     projection_says,
+    reversals,
     scale_note,
     shown_fmr,
     verdict_of,
@@ -32,6 +34,7 @@ def compare_context(compare: CompareResult) -> dict[str, Any]:
     fmr = shown_fmr(compare)
     return {
         "verdict": verdict_of(compare),
+        "caveat": caveat_of(compare),
         "counted": counted_how(compare),
         "marks": [_mark(row) for row in compare.rows],
         "scale_note": scale_note(compare),
@@ -54,7 +57,7 @@ def compare_context(compare: CompareResult) -> dict[str, Any]:
         "projection_says": ""
         if compare.projection is None
         else projection_says(compare.projection),
-        "compare_limits": [_SPACE, *compare.notes],
+        "compare_limits": [_SPACE, *reversals(compare), *compare.notes],
     }
 
 

@@ -55,6 +55,36 @@ def verdict_of(compare: CompareResult) -> str:
     return " ".join(sentences)
 
 
+def caveat_of(compare: CompareResult) -> str:
+    """What stands beside the verdict where another judge does not agree with it; else empty."""
+    first, *more = reversals(compare) or [""]
+    if not more:
+        return first
+    return f"{first} {len(more)} more such {'pair' if len(more) == 1 else 'pairs'}: see the notes."
+
+
+def reversals(compare: CompareResult) -> list[str]:
+    """Sentences on pairs of rows that another unseen judge puts the other way round: an order that
+    one judge gives may be its own."""
+    fmr = shown_fmr(compare) or ""
+    told = {(c.source, c.judge): c.type1.get(fmr) for c in compare.matrix if c.unseen}
+    found = []
+    for judge in dict.fromkeys(cell.judge for cell in compare.matrix):
+        for upper, lower in combinations([row for row in compare.rows if row.rank], 2):
+            first, second = (told.get((row.name, judge)) for row in (upper, lower))
+            if upper.rank == lower.rank or judge in (upper.judge, lower.judge):
+                continue
+            if not isinstance(first, Measured) or not isinstance(second, Measured):
+                continue
+            if second.value > first.value:
+                found.append(
+                    f"The order depends on the judge: {judge}, which no attack on either saw, "
+                    f"accepts {main(second, 'rate')} of the faces from {lower.name} and "
+                    f"{main(first, 'rate')} of those from {upper.name} at FMR {fmr_label(fmr)}."
+                )
+    return found
+
+
 def scale_note(compare: CompareResult) -> str:
     """What the bars at the top count."""
     fmr = shown_fmr(compare)

@@ -6,7 +6,7 @@ Scores are float32 everywhere, and so are thresholds made from them: a float64 t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -34,15 +34,27 @@ def similarity_matrix(
     Raises:
         ValueError: where the dimensions disagree or ``kind`` is unknown.
     """
-    left, right = _prepare(a, kind), _prepare(b, kind)
-    if left.rows.shape[1] != right.rows.shape[1]:
-        raise ValueError(f"templates of {left.rows.shape[1]} and {right.rows.shape[1]} numbers")
-    scores = np.empty((len(left.rows), len(right.rows)), dtype=np.float32)
-    for block in row_blocks(len(left.rows), len(right.rows)):
-        scores[block] = _compare(left.rows[block], right.rows, kind)
-    scores[left.bad] = np.nan
-    scores[:, right.bad] = np.nan
-    return scores
+    return comparer(b, kind)(a)
+
+
+def comparer(
+    b: NDArray[np.floating], kind: Similarity
+) -> Callable[[NDArray[np.floating]], NDArray[np.float32]]:
+    """:func:`similarity_matrix` of any rows against ``b`` [M, D], which is prepared once."""
+    right = _prepare(b, kind)
+
+    def compare(a: NDArray[np.floating]) -> NDArray[np.float32]:
+        left = _prepare(a, kind)
+        if left.rows.shape[1] != right.rows.shape[1]:
+            raise ValueError(f"templates of {left.rows.shape[1]} and {right.rows.shape[1]} numbers")
+        scores = np.empty((len(left.rows), len(right.rows)), dtype=np.float32)
+        for block in row_blocks(len(left.rows), len(right.rows)):
+            scores[block] = _compare(left.rows[block], right.rows, kind)
+        scores[left.bad] = np.nan
+        scores[:, right.bad] = np.nan
+        return scores
+
+    return compare
 
 
 def paired_similarity(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from audit.compare import compare
 from audit.compare_config import CompareConfig
@@ -19,6 +20,7 @@ from audit.projection import check_projection
 from audit.watch import Watch
 from biometrics.metrics.scores import similarity_matrix
 from biometrics.template_form import FORMS
+from biometrics.template_map import fit_template_map
 from reports.results import CompareResult, Measured, NotMeasured, load_results
 from tests.audit import tiny
 from tests.audit.conftest import Faceleak
@@ -171,6 +173,20 @@ def test_every_form_is_tried_against_the_templates_as_they_are(result: CompareRe
         assert isinstance(row.tmr["1e-2"], Measured)
 
 
+def test_the_attack_on_a_form_learns_from_templates_of_that_form(
+    result: CompareResult, home: Path
+) -> None:
+    """The attack that is kept takes as many values as the form has, and is none of the others."""
+    seen = set()
+    for row, form in zip(result.formats, FORMS, strict=True):
+        folder = home / "both" / "formats" / f"lbp-{form.slug}" / "attacks"
+        (path,) = folder.rglob(f"{row.attack}.safetensors")
+        mean = load_file(path)["mean"]
+        assert len(mean) == row.dim, form.name
+        seen.add(mean.tobytes())
+    assert len(seen) == len(FORMS)
+
+
 def test_the_first_form_is_the_audit_itself(result: CompareResult) -> None:
     row = next(r for r in result.rows if r.name == "lbp")
     first = result.formats[0]
@@ -201,8 +217,9 @@ def test_templates_of_one_model_tell_those_of_another(runs: list[ComparedRun]) -
     assert set(found) == {(s, j) for s in ("eigenfaces", "lbp") for j in JUDGES if s != j}
     told = found["lbp", "faceleak-mini"]
     run = runs[1]
-    theirs = run.templates("faceleak-mini")
-    leaked = run.roles(theirs) == "leaked"
+    mine, theirs = run.templates("lbp"), run.templates("faceleak-mini")
+    roles = run.roles(theirs)
+    attacker, leaked = roles == "attacker", roles == "leaked"
     names, vectors = theirs.subject_ids[leaked], theirs.vectors[leaked]
     threshold = run.results.backbones["faceleak-mini"].thresholds["1e-2"]
     assert isinstance(threshold, float)
@@ -212,9 +229,14 @@ def test_templates_of_one_model_tell_those_of_another(runs: list[ComparedRun]) -
     assert isinstance(photographs, Measured)
     assert photographs.value == pytest.approx((scores[mated] >= threshold).mean(), abs=1e-9)
     assert told.pairs == 100
+    learnt = fit_template_map(mine.vectors[attacker], theirs.vectors[attacker], unit=True)
+    mapped = similarity_matrix(learnt.apply(mine.vectors[leaked]), vectors, "cosine") >= threshold
     same, strangers = told.same_picture["1e-2"], told.strangers["1e-2"]
     assert isinstance(same, Measured)
     assert isinstance(strangers, Measured)
+    # As many pictures of each, so that plain means are those over people.
+    assert same.value == pytest.approx(mapped.diagonal().mean(), abs=1e-9)
+    assert strangers.value == pytest.approx(mapped[names[:, None] != names].mean(), abs=1e-9)
     assert same.value > 2 * strangers.value  # the map knows something of whom it maps
 
 
@@ -242,6 +264,8 @@ def test_several_configurations_judge_each_other() -> None:
         (["two.yaml", "--set", "targets=[lbp, lpb]", "--set", "formats=[]"], "backbone 'lpb'"),
         (["two.yaml", "--set", "formats=[dlib]"], "'dlib' is none of the targets"),
         (["two.yaml", "--set", "target_s=3"], "unknown setting 'target_s'"),
+        (["two.yaml", "--set", "training.averages=true"], "pictures; leave out training"),
+        (["two.yaml", "--set", "training={filter: true}"], "pictures; leave out training"),
         (["two.yaml", "--set", "attacks=[appearance]"], "add an attack that needs no model"),
     ],
 )

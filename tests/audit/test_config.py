@@ -10,16 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.compare_config import CompareConfig
-from audit.config import (
-    AttackChoice,
-    AuditConfig,
-    Fmr,
-    effective_yaml,
-    load_as,
-    load_config,
-    parse_fmr,
-)
+from audit.config import AuditConfig, effective_yaml, load_as, load_config
 from audit.config_sources import bundled, bundled_names
+from audit.config_values import AttackChoice, Fmr, parse_fmr
 from biometrics.errors import ConfigError
 
 PHOTOS = "faces.path=photos"

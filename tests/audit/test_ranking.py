@@ -17,14 +17,11 @@ from audit.ranking import (
     compare_rows,
     differences,
     is_clear,
-    reversals,
     standing,
 )
 from reports.results import (
     AttackResult,
     BackboneResult,
-    CompareCell,
-    CompareRow,
     Headline,
     JudgeResult,
     Measured,
@@ -210,35 +207,6 @@ def test_rows_of_different_judges_have_no_difference() -> None:
     (found,) = differences(rows, {"a": a, "b": b}, places)
     assert found.sar["1e-3"] == NotMeasured(not_measured="judged by a and by b")
     assert [row.rank for row in rows] == [1, 2]
-
-
-def test_another_unseen_judge_that_turns_the_order_round_is_named() -> None:
-    rows = [
-        CompareRow(name="a", judge="m", rank=1),
-        CompareRow(name="b", judge="m", rank=2),
-        CompareRow(name="c", judge="m", rank=2),
-    ]
-    told = {
-        ("a", "m"): 0.2, ("b", "m"): 0.9, ("c", "m"): 0.1,  # the judge of the order itself
-        ("a", "n"): 0.5, ("b", "n"): 0.7, ("c", "n"): 0.9,
-        ("a", "o"): 0.5, ("b", "o"): 0.4, ("c", "o"): 0.4,
-    }  # fmt: skip
-    matrix = [
-        CompareCell(
-            source=source,
-            judge=judge,
-            attack="x",
-            unseen=(source, judge) != ("c", "n"),
-            type1={"1e-2": Measured(value=value, low=0.0, high=1.0, n=5)},
-        )
-        for (source, judge), value in told.items()
-    ]
-    (sentence,) = reversals(rows, matrix, "1e-2")
-    assert (
-        "n, which no attack on either saw, accepts 70.0 % of the faces from b and 50.0 %"
-        in sentence
-    )
-    assert list(reversals(rows, matrix, "1e-3")) == []
 
 
 @pytest.mark.parametrize(

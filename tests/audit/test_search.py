@@ -16,7 +16,7 @@ from attacks.base import Resources
 from attacks.inversion.linear import Linear, LinearSettings
 from audit import search
 from audit.attempts import Attempts
-from audit.config import AttackChoice
+from audit.config_values import AttackChoice
 from audit.judging import Bench, Cut, Judge
 from audit.run_folder import RunFolder
 from audit.search import Search, Searched, search_results, searched_attack

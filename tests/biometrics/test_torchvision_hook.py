@@ -41,9 +41,9 @@ def fake_torchvision(folder: Path, extension: str) -> Path:
     (package / "ops").mkdir(parents=True)
     (package / "__init__.py").write_text(
         "from torchvision import extension\n"
-        "import torch\n"
-        "torch.library.register_fake('torchvision::nms')(lambda dets, scores, t: None)\n"
-        "torch.library.register_fake('torchvision::qnms')(lambda dets, scores, t: None)\n"
+        "from torch import library\n"
+        "library.register_fake('torchvision::nms')(lambda dets, scores, t: None)\n"
+        "library.register_fake('torchvision::qnms')(lambda dets, scores, t: None)\n"
     )
     (package / "extension.py").write_text(extension)
     (package / "ops" / "__init__.py").write_text("from torchvision.ops import boxes\n")
@@ -54,10 +54,11 @@ def fake_torchvision(folder: Path, extension: str) -> Path:
 BROKEN = "def _has_ops():\n    return False\n"
 WHOLE = """
 import torch
-library = torch.library.Library("torchvision", "DEF")
+from torch import library
+whole = library.Library("torchvision", "DEF")
 for name in ("nms", "qnms"):
-    library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.impl(name, lambda dets, scores, t: torch.tensor([42]), "CPU")
+    whole.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    whole.impl(name, lambda dets, scores, t: torch.tensor([42]), "CPU")
 """
 CALL_NMS = "torch.ops.torchvision.nms(torch.ones(1, 4), torch.ones(1), .5).tolist()"
 

@@ -6,12 +6,14 @@ import pytest
 
 from reports.compare_words import (
     NO_JUDGE,
+    caveat_of,
     difference_words,
     projection_says,
+    reversals,
     shown_fmr,
     verdict_of,
 )
-from reports.results import CompareResult, CompareRow, Measured, NotMeasured
+from reports.results import CompareCell, CompareResult, CompareRow, Measured, NotMeasured
 from tests.reports.compare_factory import JUDGE, comparison, difference, projection, row
 from tests.reports.factory import FEW, rate
 
@@ -138,3 +140,40 @@ def test_the_fmr_is_the_one_of_the_ranking_or_the_strictest_that_was_measured() 
     rows = [row("dlib", sar={"1e-2": rate(0.4), "1e-3": FEW})]
     assert shown_fmr(comparison(fmr=None, rows=rows)) == "1e-2"
     assert shown_fmr(CompareResult(judge=JUDGE)) is None
+
+
+def turned(**shares: tuple[float, float, float]) -> CompareResult:
+    """Three rows ordered by m, and what each judge accepts of each; n saw the attack on c."""
+    rows = [row("dlib", name=n, rank=r, judge="m") for n, r in (("a", 1), ("b", 2), ("c", 2))]
+    matrix = [
+        CompareCell(
+            source=source,
+            judge=judge,
+            attack="x",
+            unseen=(source, judge) != ("c", "n"),
+            type1={"1e-2": Measured(value=value, low=0.0, high=1.0, n=5)},
+        )
+        for judge, values in shares.items()
+        for source, value in zip("abc", values, strict=True)
+    ]
+    return CompareResult(judge="m", fmr="1e-2", rows=rows, matrix=matrix)
+
+
+def test_another_unseen_judge_that_turns_the_order_round_is_named() -> None:
+    """Not the judge of the order itself, not one that saw an attack, not rows that share a rank."""
+    found = turned(m=(0.2, 0.9, 0.1), n=(0.5, 0.7, 0.9), o=(0.5, 0.4, 0.45))
+    (sentence,) = reversals(found)
+    assert sentence.replace("\u00a0", " ") == (
+        "The order depends on the judge: n, which no attack on either saw, accepts 70.0 % of the "
+        "faces from b and 50.0 % of those from a at FMR 1 %."
+    )
+    assert caveat_of(found) == sentence
+    assert reversals(found.model_copy(update={"fmr": "1e-3"})) == []
+
+
+def test_where_many_pairs_are_turned_round_the_first_stands_for_them() -> None:
+    found = turned(n=(0.5, 0.7, 0.9), o=(0.1, 0.4, 0.3))
+    first, *others = reversals(found)
+    assert len(others) == 2
+    assert caveat_of(found) == f"{first} 2 more such pairs: see the notes."
+    assert caveat_of(turned(o=(0.5, 0.4, 0.3))) == ""

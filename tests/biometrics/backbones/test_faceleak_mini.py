@@ -121,6 +121,13 @@ def test_another_file_says_what_is_missing(tmp_path: Path) -> None:
         load_backbone(mini.NAME, {mini.NAME: str(tmp_path / "none")})
 
 
+def test_of_a_file_of_ones_own_nobody_knows_whom_it_learnt_from(tmp_path: Path) -> None:
+    path = tmp_path / "own.safetensors"
+    path.write_bytes(mini.shipped_path().read_bytes())
+    assert load_backbone(mini.NAME, {mini.NAME: str(path)}).learnt_from == frozenset()
+    assert len(load_backbone(mini.NAME).learnt_from) > 3_000
+
+
 def test_it_tells_generated_people_apart() -> None:
     """People of another seed than it learnt from: the nearest other picture is the person's own
     for most of 40, where chance is one in 79."""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from biometrics.metrics import intervals, scores
 from biometrics.metrics.intervals import (
     clopper_pearson,
     draw_counts,
@@ -278,3 +279,14 @@ def test_subject_means_agree_with_pandas_and_skip_absent_numbers() -> None:
     assert len(subject_means(np.zeros(0), np.zeros(0, dtype=np.intp))) == 0
     with pytest.raises(ValueError, match="3 values of 2 subjects"):
         subject_means(np.zeros(3), np.zeros(2, dtype=np.intp))
+
+
+def test_draws_in_blocks_give_the_interval_of_those_that_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = np.random.default_rng(0).normal(size=700)
+    kept = mean_over_subjects(values, rates=False, seed=3)
+    monkeypatch.setattr(intervals, "KEPT", 699)
+    monkeypatch.setattr(scores, "BLOCK_ELEMENTS", 700 * 300)
+    blocks = mean_over_subjects(values, rates=False, seed=3)
+    assert blocks == pytest.approx(kept, abs=1e-9)
