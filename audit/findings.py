@@ -188,11 +188,14 @@ def _inverted(known: StoreEvidence) -> Iterator[Finding]:
         rate, margin = judge.type1.get(known.fmr), judge.margin_over_nearest.get(known.fmr)
         if not isinstance(rate, Measured) or not isinstance(margin, Measured):
             continue
-        gained = margin.value if margin.low is None else margin.low
+        more = (margin.value if margin.low is None else margin.low) > 0
+        severity = severity_of(rate.value if rate.low is None else rate.low)
         yield Finding(
             id="inversion.own-model",
-            severity=severity_of(gained),
-            title=f"Faces rebuilt from the templates open {row.backbone} itself",
+            # What ten thousand faces of nobody reach too is no merit of the templates.
+            severity=severity if more else max(severity, "medium", key=ORDER.index),
+            title=f"Faces rebuilt from the templates open {row.backbone} itself"
+            + ("" if more else ", but no more often than the nearest of many faces of nobody"),
             evidence={
                 f"accepted at FMR {known.fmr}": rate,
                 "more than the nearest sampled face": margin,

@@ -47,14 +47,19 @@ def sar_charts(results: Results) -> Iterator[Chart]:
     if fmr is None:
         return
     for i, judge in enumerate(judges_of(results)):
-        figure = figures.sar_bars(results.attacks, judge=judge, fmr=fmr)
+        figure = figures.sar_bars(
+            results.attacks,
+            judge=judge,
+            fmr=fmr,
+            genuine="template" if results.store else "photograph",
+        )
         yield Chart(
             f"Judge {judge}",
             inline(svg_text(figure, f"sar-{i}")),
             f"Bars: share of reconstructions accepted by {judge} at FMR {fmr_label(fmr)}, for each "
             "attack and control; the table below has the numbers.",
             f"Accepted by {judge} at FMR {fmr_label(fmr)}. Lines are 95 % intervals. The diamond "
-            "is what a real photograph of the person reaches.",
+            f"is what {_reference(results)} reaches.",
             _sar_numbers(results, judge, fmr),
         )
 
@@ -136,6 +141,10 @@ def inline(svg: str) -> Markup:
 
 def _similarity(kind: str) -> str:
     return "cosine" if kind == "cosine" else "minus L2 distance"
+
+
+def _reference(results: Results) -> str:
+    return "the leaked template itself" if results.store else "a real photograph of the person"
 
 
 def _sar_numbers(results: Results, judge: str, fmr: str) -> Table:

@@ -99,8 +99,11 @@ def det_curves(curves: Mapping[str, DetCurve]) -> Figure:
         return figure
 
 
-def sar_bars(attacks: Sequence[AttackResult], *, judge: str, fmr: str) -> Figure:
-    """Success rates at one judge: attacks, then controls, each with its 95 % interval."""
+def sar_bars(
+    attacks: Sequence[AttackResult], *, judge: str, fmr: str, genuine: str = "photograph"
+) -> Figure:
+    """Success rates at one judge: attacks, then controls, each with its 95 % interval; the diamond
+    is what ``genuine`` reaches."""
     rows = [a for a in attacks if judge in a.judges]
     with styled():
         figure = Figure(figsize=(WIDTH, 0.86 + 0.4 * len(rows)))
@@ -122,7 +125,7 @@ def sar_bars(attacks: Sequence[AttackResult], *, judge: str, fmr: str) -> Figure
                 Patch(color=RED, label="Type-I"),
                 Patch(color=RED, alpha=0.5, label="Type-II"),
                 Patch(color=GREY, label="control"),
-                Line2D([], [], color=TEAL, marker="D", linestyle="", label="photograph"),
+                Line2D([], [], color=TEAL, marker="D", linestyle="", label=genuine),
             ],
             loc="upper right",
             ncols=4,

@@ -21,10 +21,18 @@ from reports.gallery import build_gallery
 from reports.headline import MEANING, top_of
 from reports.likeness_tables import glossary, likeness_tables
 from reports.more_tables import extension_tables
-from reports.results import RESULTS_NAME, Finding, Results, is_comparison, load_results
+from reports.results import (
+    RESULTS_NAME,
+    Estimate,
+    Finding,
+    Measured,
+    Results,
+    is_comparison,
+    load_results,
+)
 from reports.search import search_sentences, search_tables
 from reports.store_tables import store_context
-from reports.words import Cell, Table, fmr_label
+from reports.words import fmr_label, interval, main
 
 REPORT_NAME = "report.html"
 _TEMPLATE = "report.html.j2"
@@ -114,7 +122,15 @@ def _context(results: Results, run: Path, *, reveal: bool) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    evidence = Table("", ("Evidence", "Value"))
-    for name, value in finding.evidence.items():
-        evidence.rows.append([Cell(name), evidence.estimate(value, "number")])
+    evidence = [(name, *_told(value)) for name, value in finding.evidence.items()]
     return {"finding": finding, "evidence": evidence}
+
+
+def _told(value: Estimate) -> tuple[str, str]:
+    """A number of a finding and what stands behind it: rates have an interval, counts have none."""
+    if not isinstance(value, Measured):
+        return "not measured", value.not_measured
+    spread = interval(value)
+    if not spread:
+        return main(value, "number"), ""
+    return main(value, "rate"), spread

@@ -47,7 +47,9 @@ def sar_table(results: Results, judge: str) -> Table:
             "FMR",
             "Type-I",
             "Type-II",
-            "Photograph (Type-II reference)",
+            "Another template (Type-II reference)"
+            if results.store
+            else "Photograph (Type-II reference)",
             "Margin over nearest face",
             "Reconstruction's own FMR",
             "Type-I if a face need not be found",

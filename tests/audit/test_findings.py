@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from audit.findings import ORDER, StoreEvidence, severity_of, store_findings
+from audit.findings import ORDER, StoreEvidence, store_findings
 from reports.results import (
     AttributeLeak,
     Finding,
@@ -106,26 +106,37 @@ def test_raw_templates_of_an_open_model(
     assert ("store.raw-open-model" in found(store, open_model=open_model)) is there
 
 
-def judged(low: float, *, measured: bool = True) -> JudgeResult:
-    margin = Measured(value=low + 0.05, low=low, high=low + 0.1, n=50)
+def judged(low: float, gained: float = 0.1, *, measured: bool = True) -> JudgeResult:
+    rate = Measured(value=low + 0.05, low=low, high=low + 0.1, n=50)
+    margin = Measured(value=gained + 0.05, low=gained, high=gained + 0.1, n=50)
     why = NotMeasured(not_measured="too few")
     return JudgeResult(
         unseen=False,
-        type1={"1e-3": factory.rate(0.9) if measured else why},
+        type1={"1e-3": rate if measured else why},
         margin_over_nearest={"1e-3": margin if measured else why},
     )
 
 
 @pytest.mark.parametrize(
-    ("low", "severity"),
-    [(0.6, "critical"), (0.3, "high"), (0.06, "medium"), (0.01, "low"), (-0.02, "info")],
+    ("low", "gained", "severity"),
+    [
+        (0.6, 0.3, "critical"),
+        (0.3, 0.01, "high"),
+        (0.06, 0.02, "medium"),
+        (0.01, 0.002, "low"),
+        (0.99, 0.0, "medium"),
+        (0.99, -0.01, "medium"),
+        (0.01, -0.01, "low"),
+    ],
 )
-def test_an_inversion_is_as_bad_as_what_it_gains_for_sure(low: float, severity: str) -> None:
-    row = factory.attack("a", 0.9, judges={"dlib": judged(low)})
+def test_an_inversion_is_as_bad_as_what_is_accepted_unless_any_face_is(
+    low: float, gained: float, severity: str
+) -> None:
+    row = factory.attack("a", 0.9, judges={"dlib": judged(low, gained)})
     mean = factory.attack("control:mean", 0.9, control=True, judges={"dlib": judged(0.9)})
-    findings = found(CLEAN, attacks=[row, mean])
-    assert findings["inversion.own-model"].severity == severity
-    assert severity_of(low) == severity
+    finding = found(CLEAN, attacks=[row, mean])["inversion.own-model"]
+    assert finding.severity == severity
+    assert ("no more often" in finding.title) is (gained <= 0)
 
 
 def test_what_was_not_measured_is_no_finding() -> None:
