@@ -57,7 +57,8 @@ class AttributeLeakage:
         accuracy: share that is told right, whatever the value.
         majority: the same for always saying the commonest value.
         permuted: balanced accuracies where the values are dealt to other subjects; they lie around
-            the guess, or the measurement itself is wrong.
+            the guess, or the measurement itself is wrong. Empty where dealing leaves a value to too
+            few.
         grouped: how numbers were cut into groups, in words; empty where they were not.
     """
 
@@ -298,4 +299,6 @@ def _permuted(task: _Task, seed: int) -> Iterator[float]:
         dealt_out = np.lexsort((random.random(len(place)), task.subject))
         label = task.label[dealt_out[groups.starts[other] + place % groups.counts[other]]]
         dealt = _Task(task.vectors, task.subject, label, task.names, task.left_out)
+        if (dealt.people < FOLDS).any():  # dealt to people with too few templates for it
+            continue
         yield _balanced(dealt, dealt.cross_validated(seed, penalty=penalty), seed).value

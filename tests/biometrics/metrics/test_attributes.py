@@ -19,6 +19,12 @@ def measured(vectors: Array, subjects: Array, labels: Array | list[str | None]) 
     return found
 
 
+@pytest.fixture(autouse=True)
+def few_permutations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attributes, "PERMUTATIONS", 2)
+    monkeypatch.setattr(attributes, "PENALTIES", (1e-3, 1e-1))
+
+
 def test_a_planted_direction_is_told_as_well_as_two_gaussians_can_be() -> None:
     """Two normal clouds whose means lie d apart: the best rule is right in Phi(d / 2)."""
     rng = np.random.default_rng(0)
