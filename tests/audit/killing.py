@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from attacks.inversion import landmark_texture
-from audit import attempts, likeness, models, pipeline
+from audit import likeness, models, pipeline, reconstruct
 from audit.config import load_config
 from audit.run_folder import RunFolder
 from audit.watch import Watch
@@ -40,7 +40,7 @@ WITHIN: dict[str, tuple[object, str, Callable[..., Any]]] = {
     "templates": (models, "embed_faces", die),
     "training": (landmark_texture.LandmarkTexture, "_train_texture", die),
     "inversion": (landmark_texture.LandmarkTexture, "invert", die),
-    "detection": (attempts, "find_in_crop", die),
+    "detection": (reconstruct, "find_in_crop", die),
     "likeness": (likeness, "image_scores", die),
     "figures": (pipeline, "save_results", die),
     "report": (pipeline, "render_report", die),

@@ -16,7 +16,7 @@ import torch
 from attacks.base import Brought, Training
 from attacks.inversion.controls import NearestFace
 from attacks.inversion.linear import Linear, LinearSettings
-from audit import attempts, training_data
+from audit import attempts, reconstruct, training_data
 from audit.attempts import Attempts, consulted
 from audit.degraded import Leaked
 from audit.models import Models
@@ -100,7 +100,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> Fits:
 
         monkeypatch.setattr(kind, "fit", spy)
     points = np.full((68, 2), 100, dtype=np.float32)
-    monkeypatch.setattr(attempts, "find_in_crop", lambda _crop: points)
+    monkeypatch.setattr(reconstruct, "find_in_crop", lambda _crop: points)
     return seen
 
 

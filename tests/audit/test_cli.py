@@ -140,7 +140,8 @@ def test_a_wrong_configuration_is_one_line_and_exit_2(run: Run, argv: list[str],
 
 
 @pytest.mark.parametrize(
-    "argv", [["nonsense"], ["audit"], ["demo", "--nonsense"], ["faces", "synth", "-o", "x"]]
+    "argv",
+    [["nonsense"], ["audit", "a", "b"], ["demo", "--nonsense"], ["faces", "synth", "-o", "x"]],
 )
 def test_wrong_usage_is_exit_2(run: Run, argv: list[str]) -> None:
     ended = run(*argv)

@@ -121,7 +121,6 @@ def zipped(name: str) -> bytes:
         (b"age-encryption.org/v1\n", "it is encrypted"),
         (b"PAREPARE", "it is encrypted"),
         (zipped("word/document.xml"), "zip archive: unpack it first"),
-        (zipped("archive/data.pkl"), "checkpoint of PyTorch"),
         (bytes(257) + b"ustar\x00", "tar archive"),
         (b"Dear Ann\nhow are you\n", "it is text without templates"),
         (b"a,b\n1,2\n", "without columns of templates"),
