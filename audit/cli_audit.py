@@ -59,6 +59,15 @@ def audit(
         typer.Option("--labels", metavar="CSV", help="Attributes of the store's people."),
     ] = None,
     authorization: Authorization = None,
+    min_coverage: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Exit 4 where less of the store's rows can be read.",
+            show_default="0.95",
+        ),
+    ] = None,
     settings: Set = None,
     out: RunOut = None,
     reveal: Reveal = False,
@@ -77,6 +86,7 @@ def audit(
         "attack": attack,
         "labels": None if labels is None else str(labels),
         "authorization": None if authorization is None else str(authorization),
+        "min_coverage": min_coverage,
     }
     # JSON is YAML: a path may look like a number or hold a colon.
     own = [f"{key}={json_text.dumps(value)}" for key, value in given.items() if value is not None]

@@ -1,8 +1,8 @@
 """Templates of people who do not exist: what an attacker without any data set can try instead of
 inverting, and what a map between two backbones is fitted on where there are no photographs.
 
-Rendering and embedding ten thousand of them takes a minute or two, so they are kept: those of the
-default backbone ship, others lie in the cache.
+Rendering and embedding ten thousand of them takes a minute or two, so they are kept: those of dlib
+ship, and the first of faceleak-mini; others lie in the cache (``audit/assets/card.md``).
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ def sampled_crops(count: int) -> NDArray[np.uint8]:
 
 
 def _places(key: str, count: int) -> Iterator[Path]:
-    yield ASSETS / _file(key, COUNT)
-    yield cache_folder() / _file(key, COUNT)
-    yield cache_folder() / _file(key, count)
+    for folder in (ASSETS, cache_folder()):
+        for size in (COUNT, count):
+            yield folder / _file(key, size)
 
 
 def _file(key: str, count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from biometrics.backbones.base import load_backbone
+from biometrics.backbones.embed import embed
+from biometrics.faces.folder import load_folder_faces, read_pictures
+from biometrics.faces.shipped import shipped_subjects
 from reports.results import Measured, NotMeasured, Results, load_results
 from tests.audit import tiny
 from tests.audit.conftest import Faceleak
@@ -92,6 +97,7 @@ def test_an_audit_without_photographs(audit: Audit, faceleak: Faceleak, tmp_path
     own, mean = judge.type1["1e-3"], rows["control:mean"].judges["dlib"].type1["1e-3"]
     assert isinstance(own, Measured)
     assert isinstance(mean, Measured)
+    assert own.value >= 0.95
     assert own.value > mean.value
     assert isinstance(found.backbones["dlib"].realised_fmr["1e-2"], Measured)
     assert summary.all_pairs_rate == {}
@@ -264,6 +270,30 @@ def test_a_request_that_cannot_be_met_is_one_line(
     ended = faceleak(*given)
     assert ended.code == 2
     assert said in ended.error
+
+
+@pytest.mark.skipif("FACELEAK_LFW" not in os.environ, reason="FACELEAK_LFW names no pictures")
+def test_real_people_outside_the_attackers_list(audit: Audit, tmp_path: Path) -> None:
+    """Photographs of 40 people of LFW on whom nothing that ships was trained, two of each."""
+    listed = shipped_subjects()
+    folders = sorted(p for p in Path(os.environ["FACELEAK_LFW"]).iterdir() if p.is_dir())
+    others = [p for p in folders if p.name not in listed and len(list(p.iterdir())) > 1]
+    files = [file for p in others[:40] for file in sorted(p.iterdir())[:2]]
+    (tmp_path / "faces").mkdir()
+    read_pictures(files, tmp_path / "faces")
+    faces = load_folder_faces(tmp_path / "faces").faces
+    vectors = embed(load_backbone("dlib"), faces.crops)
+    found = audit(write(tmp_path / "a.pickle", vectors, faces.subject_ids.tolist()))
+    rows = {row.attack: row.judges["dlib"] for row in found.attacks}
+    own = rows["appearance"].type1["1e-3"]
+    mean = rows["control:mean"].type1["1e-3"]
+    assert isinstance(own, Measured)
+    assert isinstance(mean, Measured)
+    assert own.value >= 0.85
+    assert mean.value <= 0.05
+    assert found.store is not None
+    assert found.store.n_subjects is not None
+    assert found.store.n_subjects >= 35
 
 
 def test_nothing_to_audit_is_said(faceleak: Faceleak) -> None:
