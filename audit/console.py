@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from audit.backbone_list import BackboneLine
 
 
+_SEVERE = {"critical": "bold red", "high": "red", "medium": "yellow"}
+
 EVERYBODY = "* the same face is accepted as other people too, at over three times the FMR"
 
 
@@ -31,6 +33,11 @@ def show_audit(results: Results, page: Path | None, console: Console) -> None:
         console.print(Text(results.verdict, style="bold"))
         if results.grade != "not graded":
             console.print(Text(f"grade {results.grade}: {results.grade_reason}"))
+        console.print()
+    if results.findings:
+        for finding in results.findings:
+            style = _SEVERE.get(finding.severity, "")
+            console.print(Text(f"{finding.severity:<9}", style=style) + Text(finding.title))
         console.print()
     if results.attacks:
         console.print(_success_table(results))

@@ -280,7 +280,8 @@ def _attack_results(
         }
     )
     people = len(set(leaked.subjects.tolist()))
-    verdict = decide(rows, Store(assembly.name, people, summary.generated))
+    drawn = len(leaked) < summary.n_templates
+    verdict = decide(rows, Store(assembly.name, people, drawn=drawn, labelled=leaked.labelled))
     fmr = _finding_fmr(target.cuts)
     known = StoreEvidence(summary, rows, fmr, open_model=_is_open(assembly.name))
     shown = choose_rows(leaked.subjects, config.output.samples, config.seed)

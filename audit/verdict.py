@@ -83,12 +83,16 @@ class Store:
         subjects: people in the store.
         generated: whether they are nobody.
         quick: whether the attack was trained on a part of the data only.
+        drawn: whether they are a draw of more.
+        labelled: whether it is known whose the templates are.
     """
 
     target: str
     subjects: int
     generated: bool = False
     quick: bool = False
+    drawn: bool = False
+    labelled: bool = True
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,8 @@ def _reason(best: _Candidate, policy: dict[str, Any], own_only: bool) -> str:
 
 def _sentence(best: _Candidate, store: Store, own_only: bool) -> str:
     people = "generated people (who are nobody)" if store.generated else "people"
+    people = people if store.labelled else "templates (whose, nobody says)"
+    where = "drawn from this store" if store.drawn else "in this store"
     percent = 100 * best.sar.value
     digits = 0 if 1 <= percent < 99 else 1
     part = {0.0: "None", 1.0: "All"}.get(best.sar.value, f"About {percent:.{digits}f} %")
@@ -202,7 +208,7 @@ def _sentence(best: _Candidate, store: Store, own_only: bool) -> str:
         else f"by {best.judge}, which the attack never saw"
     )
     text = (
-        f"{part} of the {store.subjects:,} {people} in this store would be accepted "
+        f"{part} of the {store.subjects:,} {people} {where} would be accepted "
         f"{by_whom}, from a face rebuilt out of their {store.target} template and injected without "
         f"a liveness check, at a false match rate of 1 in {round(1 / fmr_value(best.fmr)):,}."
     )

@@ -70,7 +70,7 @@ class Gallery:
 
 def build_gallery(results: Results, run: Path, *, reveal: bool) -> Gallery:
     """Load, blur where real people are seen, and embed at most 24 pairs."""
-    generated = results.generated
+    generated = results.faces is not None and results.faces.generated
     blurred = not (reveal or generated)
     shown = results.samples[:MAX_PAIRS]
     loader = _Loader(run, blurred)

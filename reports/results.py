@@ -221,12 +221,6 @@ class Results(Model):
     gates: list[GateResult] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
 
-    @property
-    def generated(self) -> bool:
-        """Whether the people do not exist, so that their pictures need no blur."""
-        faces, store = self.faces, self.store
-        return (faces is not None and faces.generated) or (store is not None and store.generated)
-
 
 def is_comparison(results: Results) -> bool:
     """True of what ``faceleak compare`` wrote: a comparison and no audit of its own."""

@@ -87,7 +87,6 @@ class StoreSummary(Model):
     encrypted: bool | None = None
     executable: bool = False
     stock_password: bool | None = None
-    generated: bool = False  # the file says that faceleak made it
     audited: str = ""  # which collection was inverted
     n_audited_templates: NonNegativeInt = 0
     n_audited_subjects: NonNegativeInt = 0

@@ -167,6 +167,13 @@ def test_the_sentence_knows_generated_people_and_quick_runs() -> None:
     )
 
 
+def test_the_sentence_knows_draws_and_templates_of_nobody_knows_whom() -> None:
+    drawn = decide([row(dlib=OWN)], Store("dlib", 9, drawn=True)).sentence
+    assert "9 people drawn from this store" in drawn
+    alone = decide([row(dlib=OWN)], Store("dlib", 9, labelled=False)).sentence
+    assert "9 templates (whose, nobody says) in this store" in alone
+
+
 def test_who_may_speak_for_others() -> None:
     specs = (dlib_resnet.SPEC, mobilefacenet.SPEC, eigenfaces.SPEC)
     assert [judge_of(spec, "dlib").unseen for spec in specs] == [False, True, False]
