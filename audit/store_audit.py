@@ -71,7 +71,7 @@ def run_store_audit(config: StoreAuditConfig, out: Path, watch: Watch) -> Path:
         CoverageError: too few of its rows can be read; the report was written all the same.
         FaceleakError: anything else that a user can cause, in one line.
     """
-    _check(config)
+    _check(config, out)
     with open_store(config.store) as store:
         authorised = (
             check_authorisation(store.source, path=config.authorization)
@@ -90,8 +90,11 @@ def run_store_audit(config: StoreAuditConfig, out: Path, watch: Watch) -> Path:
     return path
 
 
-def _check(config: StoreAuditConfig) -> None:
+def _check(config: StoreAuditConfig, out: Path) -> None:
     """Find misspelt names and absent files before the store is read."""
+    folder = Path(config.store).expanduser()
+    if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(f"--out {out} lies in the store {config.store}; choose another")
     for name in (*config.judges, *config.weights, *([config.target] if config.target else [])):
         BACKBONES.get(name)
     for name, file in config.weights.items():

@@ -296,6 +296,16 @@ def test_real_people_outside_the_attackers_list(audit: Audit, tmp_path: Path) ->
     assert found.store.n_subjects >= 35
 
 
+def test_a_run_does_not_grow_in_the_store(faceleak: Faceleak, tmp_path: Path) -> None:
+    folder = tmp_path / "leak"
+    folder.mkdir()
+    write(folder / "a.pickle")
+    ended = faceleak("audit", "--store", folder, "--out", folder / "run", *SMALL)
+    assert ended.code == 2
+    assert "lies in the store" in ended.error
+    assert [p.name for p in folder.iterdir()] == ["a.pickle"]
+
+
 def test_nothing_to_audit_is_said(faceleak: Faceleak) -> None:
     ended = faceleak("audit")
     assert ended.code == 2
