@@ -121,7 +121,7 @@ def _product(part: CollectionFigures, config: StoreAuditConfig, store: Inspected
         if spec.dim == part.collection.dim:
             note = f"that {name} made them is what the product says: {why}"
             return _suited(Chosen(part, name, _form(known, name), notes=(note,)))
-    said = facts.model or "what made the templates"
+    said = part.collection.model or facts.model or "what made the templates"
     return Chosen(
         part,
         why_not=(

@@ -64,12 +64,13 @@ def drawn_people(
     dim: int, people: int = 12, pictures: int = 3, *, norm: float = 22.0, seed: int = 5
 ) -> MadePeople:
     """Clustered random vectors that stand for the templates of a model whose weights are not here;
-    ``norm`` is their mean length."""
+    ``norm`` is their mean length, and exactly that where it is 1: of models that normalise."""
     random = np.random.default_rng(seed)
     centres = random.normal(size=(people, dim))
     person = np.repeat(np.arange(people), pictures)
     vectors = centres[person] + 0.3 * random.normal(size=(len(person), dim))
-    lengths = norm * (1 + 0.05 * random.normal(size=(len(person), 1)))
+    spread = 0.0 if norm == 1 else 0.05
+    lengths = norm * (1 + spread * random.normal(size=(len(person), 1)))
     vectors *= lengths / np.linalg.norm(vectors, axis=1, keepdims=True)
     return MadePeople(
         vectors.astype(np.float32), person, [f"Person {i} O'Neil" for i in range(people)]

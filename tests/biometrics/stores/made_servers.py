@@ -75,7 +75,11 @@ def asset_faces(people: MadePeople, subjects: list[str | None], name: str) -> Ma
 
 @made("immich", "postgresql")
 def immich() -> Built:
-    people = drawn_people(512)
+    return immich_of(drawn_people(512))
+
+
+def immich_of(people: MadePeople) -> Built:
+    """Immich with these people and templates."""
     subjects = of_people(people)
     search = [(uid(3, i), numbers(v)) for i, v in enumerate(people.vectors)]
     tables = [

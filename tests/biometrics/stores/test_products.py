@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from biometrics.errors import StoreError
-from biometrics.stores.base import STORES, Store, open_store
-from biometrics.stores.batch import StoreBatch
+from biometrics.stores.base import STORES, open_store
 from biometrics.stores.limits import DEFAULT_LIMITS
 from biometrics.stores.product import match
 from biometrics.stores.product_store import ProductReader, ProductStore
@@ -20,8 +19,8 @@ from biometrics.stores.relational import Damaged, Database, Rows, Table
 from biometrics.stores.source import FileSource
 from tests.biometrics.stores import made_albums, made_servers
 from tests.biometrics.stores.made import MadeTable
-from tests.biometrics.stores.made_product import MadeTruth
 from tests.biometrics.stores.products import PRODUCTS, write_sqlite
+from tests.biometrics.stores.truths import check, texts
 
 
 class FakeDatabase(Database):
@@ -66,39 +65,6 @@ def store_in(database: Database, product: str, source: FileSource) -> ProductSto
     assert isinstance(reader, ProductReader)
     found = match(reader.product, database)
     return ProductStore(source, DEFAULT_LIMITS, reader.product, database, found)
-
-
-def texts(batches: list[StoreBatch], column: str) -> list[str | None]:
-    return [text for batch in batches for text in batch.texts(column)]
-
-
-def groups(labels: Sequence[str | None]) -> list[int | None]:
-    """Labels by the order in which they come: equal groupings become equal lists."""
-    order: dict[str, int] = {}
-    return [None if x is None else order.setdefault(x, len(order)) for x in labels]
-
-
-def check(store: Store, truth: Sequence[MadeTruth]) -> None:
-    given = list(store.batches())
-    assert store.tally.read == sum(len(batch) for batch in given)
-    assert store.tally.lost == 0
-    kinds = {batch.collection for batch in given}
-    assert len(kinds) == len(truth)
-    for wanted in truth:
-        batches = [
-            batch
-            for batch in given
-            if batch.collection.name.endswith(wanted.collection)
-            and batch.collection.model == wanted.model
-        ]
-        collection = batches[0].collection
-        assert (collection.dim, collection.mean) == (wanted.vectors.shape[1], wanted.mean)
-        # The generator writes every digit: equality is exact.
-        np.testing.assert_array_equal(np.concatenate([b.vectors for b in batches]), wanted.vectors)
-        assert groups(texts(batches, "subject_id")) == groups(wanted.subjects)
-        assert texts(batches, "name") == wanted.names
-        ids = texts(batches, "template_id")
-        assert len(set(ids)) == len(ids)
 
 
 @pytest.mark.parametrize("product", PRODUCTS)

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,21 @@ def opened(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[SqliteDataba
 
 def all_rows(base: SqliteDatabase, table: str, *columns: str) -> list[tuple[Value, ...]]:
     return [row for block in base.rows(table, columns) for row in block]
+
+
+def test_a_python_that_can_load_no_extensions_reads_too(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Bare(sqlite3.Connection):
+        def __getattribute__(self, name: str) -> object:
+            if name == "enable_load_extension":
+                raise AttributeError(name)
+            return super().__getattribute__(name)
+
+    path = make("CREATE TABLE t(a)", "INSERT INTO t VALUES (1)")
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Bare))
+    with opened(path) as base:
+        assert all_rows(base, "t", "a") == [(1,)]
 
 
 NASTY = ('a"b;--', "x'; DROP TABLE y;--", "тест 人", "select", "a.b", "line\nbreak", "[x]", "`q`")
