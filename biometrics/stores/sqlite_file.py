@@ -73,13 +73,14 @@ class SqliteDatabase(Database):
         try:
             self._prepare()
             self._schema = self._read_schema()
-        except (sqlite3.Error, OverflowError, ValueError) as error:
+        except (sqlite3.Error, OverflowError, ValueError, MemoryError) as error:
             self._base.close()
             raise StoreError(f"{path} is a damaged SQLite file: {error}") from error
 
     def _prepare(self) -> None:
         base, limits = self._base, self.limits
-        base.enable_load_extension(False)
+        if hasattr(base, "enable_load_extension"):  # some builds of Python cannot load any
+            base.enable_load_extension(False)
         base.text_factory = _text
         base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2 * limits.cell)
         base.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, MIB)
@@ -245,7 +246,7 @@ class SqliteDatabase(Database):
         try:
             self._start_clock()
             row: tuple[Value, ...] | None = self._base.execute(query, (place,)).fetchone()
-        except (sqlite3.Error, OverflowError):
+        except (sqlite3.Error, OverflowError, MemoryError):
             return None
         return row
 
@@ -261,7 +262,7 @@ class SqliteDatabase(Database):
                     yield rows
                     rows, size = [], 0
                     self._start_clock()
-        except (sqlite3.Error, OverflowError) as error:
+        except (sqlite3.Error, OverflowError, MemoryError) as error:
             raise _BrokenBlockError(str(error), rows) from error
         if rows:
             yield rows
