@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,24 @@ def check_authorisation(
             "'faceleak authorize' writes a form for this one"
         )
     return form
+
+
+def check_one_of(store: Source, forms: Sequence[Path]) -> Authorisation | None:
+    """The same where one of several forms may be the store's own, told by its hash; None for a
+    store that needs none.
+
+    Args:
+        store: reads all of it, for the hash.
+        forms: of several stores; where none is of this one, its own is looked for as above.
+
+    Raises:
+        NotAuthorisedError: as above.
+    """
+    if not needs_authorisation(store):
+        return None
+    own = [path for path in forms if read_form(path).sha256.lower() == store.sha256()]
+    beside = _beside(store).is_file() or not forms
+    return check_authorisation(store, path=own[0] if own else None if beside else forms[-1])
 
 
 def read_form(path: Path) -> Authorisation:

@@ -149,7 +149,7 @@ app.command()(embed)
 @app.command()
 def invert(
     store: Annotated[
-        Path, typer.Argument(help="Templates: .npy or .npz [N, D], or faceleak's .parquet.")
+        str, typer.Argument(metavar="STORE", help="A file, a folder or a database's address.")
     ],
     out: FolderOut,
     attack: Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from audit.cli_link import link
 from audit.cli_options import Json, Weights, echo_json
 
 stores_app = typer.Typer(
@@ -55,3 +56,6 @@ def stores_inspect(
 
         show_store(found, stdout())
     found.check_coverage(min_coverage)
+
+
+stores_app.command("link")(link)

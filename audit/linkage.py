@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from audit.estimates import estimate
-from audit.linkage_rows import LoadedStore, labels_of_people, load_store
+from audit.linkage_rows import LoadedStore, labels_of_people
+from audit.linkage_sides import Side, read_side, scale_of
 from audit.store_labels import read_same
 from audit.synthesis import generate_faces
 from audit.watch import Watch
-from biometrics.backbones.base import Backbone, load_backbone
+from biometrics.backbones.base import Backbone
 from biometrics.backbones.embed import embed
-from biometrics.errors import ConfigError, InputError
+from biometrics.errors import ConfigError
 from biometrics.metrics.intervals import Measured, NotMeasured
 from biometrics.metrics.linkage import Linkage, LinkedAt, link
 from biometrics.metrics.mapped_linkage import CalibratedMap, calibrated_map
-from biometrics.metrics.scores import Similarity
 from biometrics.stores.base import open_store
 from biometrics.stores.source import Source
 
@@ -34,12 +34,14 @@ class StoreLinkage:
 
     Attributes:
         stores: what was compared.
+        backbones: what made the templates, as far as it is known.
         linkage: who was found.
         calibrated: the map that the first store's templates went through, or None.
         notes: what else a reader must know.
     """
 
     stores: tuple[LoadedStore, LoadedStore]
+    backbones: tuple[str, str]
     linkage: Linkage
     calibrated: CalibratedMap | None
     notes: tuple[str, ...]
@@ -50,14 +52,17 @@ class StoreLinkage:
         return {
             "stores": [
                 {
-                    "collection": store.name,
+                    "collection": store.collection.name,
+                    "backbone": backbone or None,
                     "templates": len(store.vectors),
                     "subjects": subjects,
                     "share_of_subjects": store.share,
                     "not_finite": store.dropped,
                     "of_other_collections": store.others,
                 }
-                for store, subjects in zip(self.stores, found.subjects, strict=True)
+                for store, backbone, subjects in zip(
+                    self.stores, self.backbones, found.subjects, strict=True
+                )
             ],
             "shared": found.shared,
             "rank1": _plain(found.rank1),
@@ -77,7 +82,6 @@ def link_stores(
     backbone_a: str | None = None,
     backbone_b: str | None = None,
     same: Path | None = None,
-    thresholds: Mapping[float, float] | None = None,
     fmrs: Sequence[float] = FMRS,
     weights: Mapping[str, str] | None = None,
     sampled: int = SAMPLED,
@@ -90,11 +94,10 @@ def link_stores(
         a, b: where they lie; see :func:`open_store`.
         check_authorisation: raises where nobody signed for a store; asked for both before any
             template is read.
-        backbone_a, backbone_b: whose templates they hold; without them one backbone is supposed.
+        backbone_a, backbone_b: whose templates they hold; recognised where they are not named.
         same: a CSV of pairs that are one person, see :func:`read_same`.
-        thresholds: of the second's backbone, by FMR.
         fmrs: at which thresholds are worked out.
-        weights: of the backbones.
+        weights: files of backbones, by name.
         sampled: people who do not exist, for a map between two backbones.
         seed: of samples and intervals.
         watch: shows progress.
@@ -102,6 +105,7 @@ def link_stores(
     Raises:
         NotAuthorisedError: nobody signed.
         ConfigError: one backbone is named and the other is not.
+        WeightsError: a map is needed, and one of the two backbones is not ready.
         InputError: a store cannot be read, or the two cannot be compared.
     """
     if (backbone_a is None) != (backbone_b is None):
@@ -110,46 +114,33 @@ def link_stores(
     with open_store(a) as first, open_store(b) as second:
         for store in (first, second):
             check_authorisation(store.source)
-        with watch.task("read templates", 2) as step:
-            one = load_store(first, seed)
-            step(1)
-            two = load_store(second, seed)
-            step(1)
-    kind: Similarity = "cosine"
+        one = read_side(first, backbone_a, weights or {}, seed, watch)
+        two = read_side(second, backbone_b, weights or {}, seed, watch)
+    scale = scale_of(one, two, weights or {})
+    notes = [*_notes(one, two), *scale.notes]
+    vectors, thresholds = scale.first, scale.thresholds
     made: CalibratedMap | None = None
-    notes = list(_notes(one, two))
-    vectors = one.vectors
-    if backbone_a is None or backbone_b is None:
-        notes.append("No backbone was named: one is supposed, and templates compared by cosine.")
-    else:
-        source, target = (load_backbone(name, weights or {}) for name in (backbone_a, backbone_b))
-        _check_dim(one, source)
-        _check_dim(two, target)
-        kind = target.spec.similarity
-        if backbone_a != backbone_b:
-            made = _map_between(source, target, fmrs, sampled, seed, watch)
-            vectors, thresholds = made.map.apply(vectors), made.measured
-            notes.append(MAPPED)
-    if vectors.shape[1] != two.vectors.shape[1]:
-        raise InputError(
-            f"templates of {vectors.shape[1]} and {two.vectors.shape[1]} numbers are of two "
-            "backbones: name them (--backbone-a and --backbone-b)"
-        )
-    people = labels_of_people(one, two, pairs)
+    if scale.mapped is not None:
+        made = _map_between(*scale.mapped, fmrs, sampled, seed, watch)
+        vectors, thresholds = made.map.apply(vectors), made.measured
+        notes.append(MAPPED)
+    people = labels_of_people(one.loaded, two.loaded, pairs)
     total = 2 * len(set(people.first)) + len(set(people.second))
     with watch.task("compare everybody with everybody", total) as step:
         found = link(
             vectors,
             people.first,
-            two.vectors,
+            scale.second,
             people.second,
-            kind,
+            scale.similarity,
             thresholds=thresholds,
             fmrs=fmrs,
             seed=seed,
             advance=step,
         )
-    return StoreLinkage((one, two), found, made, tuple(notes))
+    return StoreLinkage(
+        (one.loaded, two.loaded), (one.backbone, two.backbone), found, made, tuple(notes)
+    )
 
 
 MAPPED = (
@@ -178,18 +169,10 @@ def _map_between(
     )
 
 
-def _check_dim(store: LoadedStore, model: Backbone) -> None:
-    got = store.vectors.shape[1]
-    if got != model.spec.dim:
-        raise InputError(
-            f"{store.name} holds templates of {got} numbers; {model.spec.name} makes "
-            f"{model.spec.dim}"
-        )
-
-
-def _notes(*stores: LoadedStore) -> list[str]:
+def _notes(*sides: Side) -> list[str]:
     notes = []
-    for place, store in zip(("first", "second"), stores, strict=True):
+    for place, side in zip(("first", "second"), sides, strict=True):
+        store = side.loaded
         if store.share < 1:
             notes.append(
                 f"The {place} store is large: a sample of about {store.share:.3g} of its subjects "
@@ -202,6 +185,10 @@ def _notes(*stores: LoadedStore) -> list[str]:
                 f"{store.others:,} templates of other collections of the {place} store were left "
                 "out."
             )
+        if side.lost:
+            notes.append(f"{side.lost:,} rows of the {place} store could not be read.")
+        if side.broken:
+            notes.append(f"The {place} store was read in part: {side.broken}.")
     return notes
 
 

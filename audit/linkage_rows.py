@@ -12,8 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from biometrics.errors import StoreError
-from biometrics.stores.base import Store
 from biometrics.stores.batch import Collection, StoreBatch
 from biometrics.stores.limits import GIB
 
@@ -27,7 +25,7 @@ class LoadedStore:
     """Templates of one collection of a store.
 
     Attributes:
-        name: of the collection.
+        collection: where they lie.
         vectors: float32 [N, D], finite.
         subjects: whose they are, [N]: the subject's id, else the name, else one of its own.
         names: by subject, the readable name.
@@ -36,7 +34,7 @@ class LoadedStore:
         others: templates of other collections, which were left out.
     """
 
-    name: str
+    collection: Collection
     vectors: NDArray[np.float32]
     subjects: list[str]
     names: Mapping[str, str]
@@ -84,28 +82,33 @@ class _Kept:
         return np.array([_lot(subject, seed) < self.share for subject in subjects], dtype=bool)
 
 
-def load_store(store: Store, seed: int) -> LoadedStore:
-    """The largest collection of a store, or a sample of its subjects.
+class Loading:
+    """Keeps the templates of a store as they pass by, or a sample of its subjects.
 
-    Raises:
-        StoreError: it holds no usable template.
+    Args:
+        seed: of the sample.
     """
-    kept: dict[Collection, _Kept] = defaultdict(_Kept)
-    for batch in store.batches():
-        kept[batch.collection].add(batch, seed)
-    if not any(found.vectors for found in kept.values()):
-        raise StoreError(f"{store.source.name} holds no templates that can be compared")
-    largest = max(kept, key=lambda name: kept[name].read)
-    found = kept.pop(largest)
-    return LoadedStore(
-        name=largest.name,
-        vectors=np.stack(found.vectors),
-        subjects=found.subjects,
-        names=found.names,
-        share=found.share,
-        dropped=found.dropped,
-        others=sum(other.read for other in kept.values()),
-    )
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._kept: dict[Collection, _Kept] = defaultdict(_Kept)
+
+    def add(self, batch: StoreBatch) -> None:
+        """Take what a batch holds."""
+        self._kept[batch.collection].add(batch, self.seed)
+
+    def loaded(self, collection: Collection) -> LoadedStore:
+        """What was kept of a collection that has a usable template."""
+        found = self._kept[collection]
+        return LoadedStore(
+            collection=collection,
+            vectors=np.stack(found.vectors),
+            subjects=found.subjects,
+            names=found.names,
+            share=found.share,
+            dropped=found.dropped,
+            others=sum(kept.read for kept in self._kept.values()) - found.read,
+        )
 
 
 class People(NamedTuple):

@@ -16,10 +16,18 @@ def sentences(found: StoreLinkage) -> Iterator[str]:
         f"{first:,} people of the first store were compared with {second:,} of the second; "
         f"{found.linkage.shared:,} are in both by their labels."
     )
+    one, two = found.backbones
+    if one and one == two:
+        yield f"Both hold templates of {one}."
+    elif one or two:
+        yield f"The first holds templates of {one or 'an unknown model'}, the second of " + (
+            f"{two or 'an unknown model'}."
+        )
     if found.linkage.shared:
         yield (
-            f"Found again: {_rate(found.linkage.rank1)} are the most similar of all (rank 1), "
-            f"{_rate(found.linkage.rank10)} among the ten most similar."
+            f"Found again: of {_rate(found.linkage.rank1)} the most similar person of the other "
+            f"store is the right one (rank 1), of {_rate(found.linkage.rank10)} one of the ten "
+            "most similar."
         )
     given = "the backbone's threshold" if found.calibrated is None else "the map's threshold"
     yield from _thresholds(found.linkage.given, given)
@@ -40,14 +48,18 @@ def _thresholds(found: Mapping[float, LinkedAt | NotMeasured], what: str) -> Ite
             continue
         yield (
             f"At FMR {fmr:g}, {what}: {at.pairs:,} pairs are linked, where about "
-            f"{at.expected_false:,.1f} would be by chance; {at.people:,} people of the first store "
-            "are in one."
+            f"{_count(at.expected_false)} would be by chance; {at.people:,} people of the first "
+            "store are in such a pair."
         )
         if at.right is not None:
             yield (
                 f"  Of the people in both {_rate(at.tmr)} are linked to themselves; realised FMR "
                 f"{_rate(at.fmr, 3)}."
             )
+
+
+def _count(expected: float) -> str:
+    return f"{expected:,.1f}" if expected < 10 else f"{expected:,.0f}"
 
 
 def _rate(fact: Measured, digits: int = 1) -> str:

@@ -15,6 +15,7 @@ from audit.people import seed_for
 from audit.pseudonyms import pseudonym, pseudonym_salt
 from audit.run_folder import RunFolder
 from audit.store_attack import LeakedTemplates
+from audit.store_attributes import store_attributes
 from audit.store_config import StoreAuditConfig
 from audit.store_sample import Drawing, StoreSample
 from audit.store_summary import summarise
@@ -89,6 +90,11 @@ def _read(config: StoreAuditConfig, store: Store, sha256: str, watch: Watch, out
     sample = None if chosen.figures is None else drawing.sample(chosen.figures.collection)
     inverted = None if chosen.why_not else sample
     summary = summarise(found, sha256, chosen, inverted)
+    if config.labels is not None and sample is not None:
+        seed = seed_for("attributes", config.seed)
+        told = store_attributes(config.labels, sample, seed=seed, watch=watch)
+        problems = [*summary.problems, *told.notes]
+        summary = summary.model_copy(update={"attributes": told.leaks, "problems": problems})
     if inverted is not None:
         lengths = {mark.name: mark.norm_mean for mark in marks}
         _keep(inverted, chosen, lengths.get(chosen.target), summary, out / TEMPLATES)

@@ -24,6 +24,7 @@ class StoreSample:
         vectors: float32 [N, D], finite and none of them zero.
         template_ids, subjects: as the store writes them, [N]; never to be written down. Where the
             store does not say whose a template is, it is a person of its own.
+        names: readable ones, as the store writes them, [N]; never to be written down.
         labelled: whether the store says whose the templates are, of any of them.
         usable: how many templates of the collection could have been drawn.
         people: how many people these belong to; without labels the same.
@@ -33,12 +34,19 @@ class StoreSample:
     vectors: NDArray[np.float32]
     template_ids: list[str]
     subjects: NDArray[np.str_]
+    names: list[str | None]
     labelled: bool
     usable: int
     people: int
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    @property
+    def subject_ids(self) -> list[str | None]:
+        """The store's own ids of the people, [N]; None where it does not say whose a template
+        is."""
+        return [name[1:] if name[:1] == "s" else None for name in self.subjects.tolist()]
 
 
 @dataclass
@@ -47,6 +55,7 @@ class _Person:
 
     ids: list[str]
     vectors: list[NDArray[np.float32]]
+    name: str | None = None
 
 
 class Drawing:
@@ -95,15 +104,18 @@ class _Drawn:
         vectors = batch.vectors
         usable = np.isfinite(vectors).all(axis=1) & vectors.any(axis=1)
         ids, subjects = batch.texts("template_id"), batch.texts("subject_id")
+        called = batch.texts("name")
         self.usable += int(usable.sum())
         for row in np.flatnonzero(usable):
             subject, template = subjects[row], ids[row] or ""
             self.labelled |= subject is not None
             # A prefix keeps a template's id from meeting a person of the same name.
             name = f"s{subject}" if subject is not None else f"t{template}"
-            self._offer(name, template, vectors[row])
+            self._offer(name, template, vectors[row], called[row])
 
-    def _offer(self, name: str, template: str, vector: NDArray[np.float32]) -> None:
+    def _offer(
+        self, name: str, template: str, vector: NDArray[np.float32], called: str | None
+    ) -> None:
         place = _place(name, self.key)
         self.seen.add(place)
         if self.bound is not None and place >= self.bound:
@@ -112,6 +124,7 @@ class _Drawn:
             self.people[name] = _Person([], [])
             heapq.heappush(self.order, (_inverted(place), name))
         person = self.people[name]
+        person.name = person.name or called
         if len(person.ids) >= MAX_PICTURES:
             return
         person.ids.append(template)
@@ -132,6 +145,7 @@ class _Drawn:
             np.stack(vectors) if vectors else np.zeros((0, collection.dim), dtype=np.float32),
             [template for person in people for template in person.ids],
             subjects,
+            [person.name for person in people for _ in person.ids],
             self.labelled,
             self.usable,
             len(self.seen),

@@ -37,7 +37,7 @@ def summarise(
         n_subjects=max((c.subjects for c in found.collections), default=0) if labelled else None,
         dim=None if main is None else main.collection.dim,
         backbone=chosen.target,
-        normalised=None if main is None else _normalised(main, chosen),
+        normalised=None if main is None else is_normalised(main, chosen),
         problems=[*_problems(store), *chosen.notes],
         broken=found.broken,
         form=facts.form,
@@ -60,7 +60,8 @@ def summarise(
     )
 
 
-def _normalised(main: CollectionFigures, chosen: Chosen) -> bool:
+def is_normalised(main: CollectionFigures, chosen: Chosen) -> bool:
+    """Whether templates were stored at length 1, as far as their form or their lengths tell."""
     if chosen.form is not None:
         return chosen.form.kind == UNIT_LENGTH
     return main.unit >= NORMALISED

@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import time
-import zipfile
-import zlib
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,16 +26,15 @@ from audit.people import gather_people, hash_file, seed_for
 from audit.reconstruct import BATCH
 from audit.run_folder import RunFolder, remove
 from audit.sheets import face_grid
+from audit.store_vectors import read_vectors
 from audit.watch import Watch
 from biometrics.errors import (
     ConfigError,
-    InputError,
     did_you_mean,
 )
 from biometrics.faces.resize import to_canonical
-from biometrics.stores.limits import DEFAULT_LIMITS
-from biometrics.stores.source import Source, open_source
-from biometrics.templates import TemplateSet, check_finite
+from biometrics.stores.base import open_store
+from biometrics.stores.source import Source
 from faceleak import __version__
 from reports.pictures import save_reconstruction_png
 
@@ -147,58 +143,13 @@ def _choice(config: AuditConfig, name: str) -> AttackChoice:
     return named.get(name, AttackChoice(name, {}))
 
 
-def read_vectors(store: Path) -> NDArray[np.float32]:
-    """Templates [N, D] of a ``.npy``, a ``.npz`` with one array (or one named ``vectors``), or a
-    Parquet file of faceleak's own.
-
-    Raises:
-        InputError: unreadable, of another kind, or not a table of finite numbers.
-    """
-    kind = store.suffix.lower()
-    if not store.is_file():
-        raise InputError(f"{store}: no such file")
-    try:
-        if kind in (".npy", ".npz"):
-            vectors = _only_array(store)
-        elif kind == ".parquet":
-            vectors = TemplateSet.load(store).vectors
-        else:
-            raise InputError(f"{store}: templates are read from .npy, .npz or .parquet files")
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{store} is not a readable {kind} file: {error}") from error
-    if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or not len(vectors):
-        raise InputError(
-            f"{store}: expected numbers [N, D], got {vectors.dtype} {list(vectors.shape)}"
-        )
-    with np.errstate(over="ignore"):  # told as infinite by the check
-        found: NDArray[np.float32] = vectors.astype(np.float32)
-    try:
-        check_finite(found)
-    except InputError as error:
-        raise InputError(f"{store}: {error}") from error
-    return found
-
-
-def _only_array(store: Path) -> NDArray[Any]:
-    """NumPy goes by the content of a file, whatever its ending."""
-    with store.open("rb") as file:
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        names = list(loaded.files)
-        if "vectors" not in names and len(names) != 1:
-            raise InputError(f"{store}: expected one array, or one named 'vectors', got {names}")
-        array: NDArray[Any] = loaded["vectors" if "vectors" in names else names[0]]
-        return array
-
-
 def _form(source: Source, path: Path | None) -> Authorisation | None:
     """The form that a store needs; None for faceleak's own."""
     return check_authorisation(source, path=path) if needs_authorisation(source) else None
 
 
 def invert_store(
-    store: Path, attack: Path, out: Path, watch: Watch, *, authorization: Path | None = None
+    store: str | Path, attack: Path, out: Path, watch: Watch, *, authorization: Path | None = None
 ) -> Inverted:
     """Turn templates into marked pictures, one PNG each, with a sheet of the first ones.
 
@@ -206,23 +157,25 @@ def invert_store(
     that predicts them from a voice, say.
 
     Args:
-        store: see :func:`read_vectors`.
+        store: a file, a folder or the address of a database, see :func:`open_store`; of several
+            collections the one whose templates have as many values as the attack takes.
         attack: folder of a trained attack.
-        out: a new or empty folder: ``faces/000000.png`` in the order of the store, ``sheet.png``
-            ``index.csv`` with the row of each picture,
-            and ``journal.jsonl``.
+        out: a new or empty folder: ``faces/000000.png`` in the order of the store, ``sheet.png``,
+            ``index.csv`` with the row of each picture, and ``journal.jsonl``.
         watch: shows progress.
         authorization: the signed form; looked for beside the store, then in the current folder,
             where None. A Parquet file of faceleak's own needs none.
 
     Raises:
         InputError: unreadable templates, another dimension, or ``out`` is not empty.
+        StoreError: no store that anybody reads.
         NotAuthorisedError: nobody signed for this store.
     """
-    vectors, trained = read_vectors(store), load_trained(attack)
-    with closing(open_source(str(store), DEFAULT_LIMITS)) as source:
-        form = _form(source, authorization)
-        journal = Journal(out, {source.name: source.sha256()})
+    trained = load_trained(attack)
+    with open_store(str(store)) as opened:
+        form = _form(opened.source, authorization)
+        vectors = read_vectors(opened, trained.record.get("dim"))
+        journal = Journal(out, {opened.source.name: opened.source.sha256()})
     first: list[NDArray[np.uint8]] = []
     seconds, size = 0.0, 0
     with (

@@ -219,9 +219,10 @@ def _task(
     people = {str(value): len(np.unique(names[labels == value])) for value in np.unique(labels)}
     kept = [value for value, n in people.items() if n >= MIN_SUBJECTS]
     if len(kept) < 2:
-        told = ", ".join(f"{value}: {n}" for value, n in list(people.items())[:MOST_CLASSES])
+        # A value that few have may say who they are: counted, not named.
+        told = " and ".join(str(n) for n in sorted(people.values(), reverse=True)[:2])
         return NotMeasured(
-            f"too few subjects: two values need {MIN_SUBJECTS} subjects each, there are {told}"
+            f"too few subjects: two values need {MIN_SUBJECTS} each, the commonest have {told}"
         )
     rows = np.isin(labels, kept)
     subject = group(names[rows]).index

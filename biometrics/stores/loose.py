@@ -70,8 +70,8 @@ def reading(name: str, form: str) -> Iterator[None]:
 class FileStore(Store):
     """A file of templates of no known product.
 
-    A subclass gives :meth:`_read`, and fills ``rows``, ``pictures``, ``models`` and ``notes`` as
-    far as it knows them; they are whole once :meth:`batches` is used up.
+    A subclass gives :meth:`_read`, and fills ``rows``, ``pictures``, ``models``, ``notes`` and
+    ``executable`` as far as it knows them; they are whole once :meth:`batches` is used up.
 
     Attributes:
         form: what such a file is called.
@@ -87,6 +87,7 @@ class FileStore(Store):
         self.pictures: Counter[str] = Counter()
         self.models: set[str] = set()
         self.notes: list[str] = []
+        self.executable = False
 
     @property
     def facts(self) -> StoreFacts:
@@ -97,6 +98,7 @@ class FileStore(Store):
             evidence=self.claim.evidence,
             rows=dict(self.rows),
             pictures=dict(self.pictures),
+            executable=self.executable,
             model=next(iter(self.models)) if len(self.models) == 1 else "",
             notes=tuple(self.notes),
         )

@@ -73,7 +73,7 @@ class SqliteDatabase(Database):
         try:
             self._prepare()
             self._schema = self._read_schema()
-        except (sqlite3.Error, OverflowError, ValueError) as error:
+        except (sqlite3.Error, OverflowError, ValueError, MemoryError) as error:
             self._base.close()
             raise StoreError(f"{path} is a damaged SQLite file: {error}") from error
 
@@ -246,7 +246,7 @@ class SqliteDatabase(Database):
         try:
             self._start_clock()
             row: tuple[Value, ...] | None = self._base.execute(query, (place,)).fetchone()
-        except (sqlite3.Error, OverflowError):
+        except (sqlite3.Error, OverflowError, MemoryError):
             return None
         return row
 
@@ -262,7 +262,7 @@ class SqliteDatabase(Database):
                     yield rows
                     rows, size = [], 0
                     self._start_clock()
-        except (sqlite3.Error, OverflowError) as error:
+        except (sqlite3.Error, OverflowError, MemoryError) as error:
             raise _BrokenBlockError(str(error), rows) from error
         if rows:
             yield rows

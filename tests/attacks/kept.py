@@ -33,7 +33,7 @@ def kept_attack(tmp_path: Path) -> Path:
     folder = tmp_path / "kept"
     folder.mkdir()
     linear().save(folder)
-    record = {"attack": "linear", "settings": {}, "target": "dlib", "similarity": "l2"}
+    record = {"attack": "linear", "settings": {}, "target": "dlib", "similarity": "l2", "dim": DIM}
     (folder / RECORD).write_text(json.dumps(record))
     return folder
 

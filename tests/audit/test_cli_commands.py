@@ -128,7 +128,7 @@ def test_invert_takes_the_attack_that_ships_for_dlib_unless_told(
     ended = faceleak("invert", "a.npy", "-o", "faces", "--attack", "mine", "--json", *signed)
     assert json.loads(ended.out) == {"templates": 1234}
     assert [call[1] for call in calls] == ["found dlib", "found mine"]
-    assert calls[0] == (Path("a.npy"), "found dlib", Path("faces"), None)
+    assert calls[0] == ("a.npy", "found dlib", Path("faces"), None)
     assert calls[1][-1] == Path("signed.yaml")
 
 

@@ -20,14 +20,15 @@ from PIL import Image
 from audit import embedding
 from audit.embedding import Embedded, embed_folder
 from audit.precision import PrecisionChoice, chosen_precision
+from audit.store_vectors import read_vectors
 from audit.synthesis import generate_faces
-from audit.trained import read_vectors
 from audit.watch import Watch
 from biometrics.backbones.base import Backbone, load_backbone
 from biometrics.backbones.embed import embed_faces
 from biometrics.errors import FaceleakError
 from biometrics.faces.faceset import FaceSet
 from biometrics.faces.folder import read_folder
+from biometrics.stores.base import open_store
 from biometrics.templates import TemplateSet
 from tests.audit.conftest import Faceleak
 
@@ -124,7 +125,8 @@ def test_pictures_become_the_templates_that_an_audit_makes(
     ]
     assert here() == ["in", "t.parquet"]
     assert stat.S_IMODE(OUT.stat().st_mode) == 0o600
-    np.testing.assert_array_equal(read_vectors(OUT), found.vectors)  # as faceleak invert does
+    with open_store(str(OUT)) as store:  # as faceleak invert does
+        np.testing.assert_array_equal(read_vectors(store, 128), found.vectors)
 
 
 @pytest.mark.usefixtures("parts_of_four")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import zipfile
 from collections import Counter
@@ -14,7 +13,6 @@ from biometrics.stores.base import (
     FORM,
     Claim,
     Store,
-    StoreFacts,
     StoreReader,
     register_store,
 )
@@ -52,11 +50,7 @@ class PickleStore(FileStore):
         super().__init__(source, claim, limits)
         self._tree: tuple[Plain] | None = None
         self.notes = [EXECUTABLE]
-
-    @property
-    def facts(self) -> StoreFacts:
-        """What is known of the file."""
-        return dataclasses.replace(super().facts, executable=True)
+        self.executable = True
 
     def tree(self) -> Plain:
         """What the pickle holds; parsed once.

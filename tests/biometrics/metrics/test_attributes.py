@@ -120,8 +120,8 @@ def test_numbers_are_cut_into_groups_of_people_and_that_is_said() -> None:
     ("labels", "says"),
     [
         ([None] * 60, "no template has a value"),
-        (["a"] * 60, "two values need 20 subjects each, there are a: 60"),
-        (["a"] * 50 + ["b"] * 10, "two values need 20 subjects each, there are a: 50, b: 10"),
+        (["a"] * 60, "two values need 20 each, the commonest have 60"),
+        (["a"] * 50 + ["b"] * 10, "20 each, the commonest have 50 and 10"),
         ([f"w{i}" for i in range(60)], "60 different words: at most 8"),
         (["nan", *map(str, range(59))], "not finite"),
     ],

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import pickle
-import sys
-import types
 
 import numpy as np
 import pytest
 
-from biometrics.errors import StoreError
 from biometrics.stores.base import open_store
 from biometrics.stores.texts import raw_vector, text_vector
 from tests.biometrics.stores import readers_files as files
@@ -201,25 +199,17 @@ def test_base64_of_floats(dtype, tmp_path):
     assert found[0].stored_as == f"base64 of {kind}"
 
 
-def test_pickles_in_base64_go_to_the_reader_of_pickles(tmp_path, monkeypatch):
-    seen = []
-
-    def read_pickle(data, limits):
-        seen.append(data)
-        if len(seen) == 3:
-            raise StoreError("refused: os.system")
-        return VECTORS[len(seen) - 1]
-
-    module = types.ModuleType("biometrics.stores.pickle_file")
-    module.read_pickle = read_pickle
-    monkeypatch.setitem(sys.modules, "biometrics.stores.pickle_file", module)
+def test_pickles_in_base64_are_read_by_the_allow_list(tmp_path):
     packed = [pickle.dumps(row.astype(np.float64), protocol=4) for row in VECTORS]
+    packed[2] = pickle.dumps([os.system, list(VECTORS[2])], protocol=4)
     rows = [{"id": i, "encoding": base64.b64encode(one).decode()} for i, one in enumerate(packed)]
     vectors, _, store, _ = read(tmp_path / "a.json", json.dumps(rows))
-    assert seen == packed
     assert np.array_equal(vectors, np.delete(VECTORS, 2, axis=0))
     assert store.tally.lost == 1
-    assert any("may run code" in note for note in store.facts.notes)
+    assert store.facts.executable
+    assert any("runs them as code" in note for note in store.facts.notes)
+    plain = [{"id": i, "encoding": row} for i, row in enumerate(LISTS)]
+    assert not read(tmp_path / "b.json", json.dumps(plain))[2].facts.executable
 
 
 def test_json_values_that_are_no_numbers(tmp_path):
