@@ -42,9 +42,14 @@ def explain(error: BaseException) -> Failure:
 def _system(error: OSError) -> str:
     if error.strerror is None:
         return _one_line(str(error)) or type(error).__name__
-    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    names = [_one_line(str(name)) for name in (error.filename, error.filename2) if name is not None]
     return f"{error.strerror}: {' -> '.join(names)}" if names else error.strerror
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return clean(" ".join(text.split()))
+
+
+def clean(text: str) -> str:
+    """Text on one line, without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

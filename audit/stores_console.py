@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from audit.failures import clean
 from audit.stores_tools import InspectedStore
 from biometrics.stores.base import StoreFacts
 from biometrics.stores.fingerprint import TOO_FEW, UNKNOWN
@@ -44,11 +45,6 @@ def show_store(found: InspectedStore, console: Console) -> None:
             console.print(_text(f"\n{more:,} more; --json has all of them", "dim"))
     console.print()
     console.print(_grid(_end(found)))
-
-
-def clean(text: str) -> str:
-    """Text on one line, without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _about(inspection: Inspection) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from audit.failures import clean
 from biometrics.progress import Advance, Expect, silent
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Watch:
         if self._console is None:
             yield Step()
             return
-        start = time.perf_counter()
+        start, description = time.perf_counter(), clean(description)  # files' names are in it
         with self._bar(description, total, in_bytes) as step:
             yield step
         # Only reached where the step succeeded: a failed one is told by its error.
@@ -83,7 +84,7 @@ class Watch:
     def note(self, text: str) -> None:
         """Print one line."""
         if self._console is not None:
-            self._console.print(text, markup=False, soft_wrap=True)
+            self._console.print(clean(text), markup=False, soft_wrap=True)
 
     @contextmanager
     def _bar(self, description: str, total: int | None, in_bytes: bool) -> Iterator[Step]:

@@ -24,11 +24,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, not installed
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
+from _stores import DIM, GROUP, write_parquet
 
-DIM = 512
-GROUP = 50_000
 SECONDS, MEMORY, MILLION = 60.0, 1 << 30, 1_000_000
 
 
@@ -59,26 +57,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--way", help=argparse.SUPPRESS)
     parser.add_argument("--path", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
-
-
-def write_parquet(path: Path, rows: int, *, fixed: bool = False) -> None:
-    """Seeded random numbers, a row group at a time."""
-    random = np.random.default_rng(0)
-    kind = pa.list_(pa.float32(), DIM) if fixed else pa.list_(pa.float32())
-    schema = pa.schema({"id": pa.int64(), "name": pa.string(), "embedding": kind})
-    with pq.ParquetWriter(path, schema, use_dictionary=["name"]) as writer:
-        for start in range(0, rows, GROUP):
-            count = min(GROUP, rows - start)
-            flat = pa.array(random.standard_normal(count * DIM, dtype=np.float32))
-            ends = pa.array(np.arange(count + 1, dtype=np.int32) * DIM)
-            vectors = (
-                pa.FixedSizeListArray.from_arrays(flat, DIM)
-                if fixed
-                else pa.ListArray.from_arrays(ends, flat)
-            )
-            ids = pa.array(range(start, start + count))
-            names = pa.array([f"person {(start + i) // 3}" for i in range(count)])
-            writer.write_table(pa.table([ids, names, vectors], schema=schema))
 
 
 def write_npy(path: Path, rows: int) -> None:

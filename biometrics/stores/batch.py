@@ -3,6 +3,7 @@ not be read."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 
 BATCH_BYTES = 16 << 20
 """About what one batch of vectors takes."""
+
+LONGEST_TEXT = 200
+"""Letters of an identifier or a name; longer ones are cut and told apart by a hash."""
 
 EXAMPLES = 20
 """Unreadable rows that are named; the others are counted."""
@@ -81,12 +85,26 @@ def make_batch(
         raise ValueError(f"expected [{len(template_ids)}, {collection.dim}], got {exact.shape}")
     missing = [None] * len(exact)
     columns = {
-        "template_id": pa.array(template_ids, pa.string()),
-        "subject_id": pa.array(missing if subject_ids is None else subject_ids, pa.string()),
-        "name": pa.array(missing if names is None else names, pa.string()),
+        "template_id": _texts(template_ids),
+        "subject_id": _texts(missing if subject_ids is None else subject_ids),
+        "name": _texts(missing if names is None else names),
         "vector": pa.FixedSizeListArray.from_arrays(pa.array(exact.reshape(-1)), exact.shape[1]),
     }
     return StoreBatch(collection, pa.RecordBatch.from_pydict(columns))
+
+
+def _texts(values: Sequence[str | None]) -> pa.Array:
+    """None longer than :data:`LONGEST_TEXT`."""
+    if any(text is not None and len(text) > LONGEST_TEXT for text in values):
+        values = [text and _short(text) for text in values]
+    return pa.array(values, pa.string())
+
+
+def _short(text: str) -> str:
+    if len(text) <= LONGEST_TEXT:
+        return text
+    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{text[: LONGEST_TEXT - len(mark) - 1]}…{mark}"
 
 
 def batch_rows(dim: int) -> int:

@@ -191,7 +191,7 @@ def _numbers(value: str | bytes, limits: Limits) -> Cell | None:
         return None
     if text.startswith("{"):
         text = text.replace("{", "[").replace("}", "]")
-    if text.count("[") > MOST_PARTS:
+    if text.find("[", 1) > 0 and text.count("[") > MOST_PARTS:
         raise _BadCellError(f"more than {MOST_PARTS:,} lists in a value")
     try:
         parsed = orjson.loads(text)

@@ -78,9 +78,11 @@ class Reservoir:
         self._offered += len(vectors)
         keys = self._random.random(len(vectors))
         near = np.flatnonzero(keys < self._keys.max(initial=0.0))
+        if not near.size:
+            return
         both = np.concatenate([self._keys, keys[near]])
         stay = np.zeros(len(both), dtype=np.bool_)
-        stay[np.argsort(both, kind="stable")[:size]] = True
+        stay[np.argpartition(both, size - 1)[:size]] = True
         new = near[stay[size:]]
         spots = np.flatnonzero(~stay[:size])[: len(new)]
         self._keys[spots], self._rows[spots] = keys[new], vectors[new]

@@ -189,6 +189,10 @@ def open_source(location: str, limits: Limits) -> Source:
     try:
         if path.is_dir():
             return FolderSource(path, limits)
+        if path.exists() and not path.is_file():
+            raise InputError(
+                f"store {location}: no file or folder but a pipe or a device; save it as a file"
+            )
         if not path.is_file():
             raise InputError(f"store {location}: no such file, folder or database address")
         return FileSource(path, limits)
@@ -321,6 +325,14 @@ def _encoding(head: bytes) -> str:
         (codecs.BOM_UTF16_BE, "utf-16"),
     ):
         if head.startswith(mark):
+            return name
+    # Without a mark: of ASCII, every second byte is zero. Dumps and tables are that at their start.
+    start = head[: 2 * (min(len(head), 200) // 2)]
+    for name, zeros, letters in (
+        ("utf-16-le", start[1::2], start[::2]),
+        ("utf-16-be", start[::2], start[1::2]),
+    ):
+        if len(start) >= 8 and not any(zeros) and 0 not in letters:
             return name
     return "utf-8"
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from audit.stores_console import clean, show_store
+from audit.failures import clean
+from audit.stores_console import show_store
 from audit.stores_tools import inspect_store, look_into
 from audit.watch import Watch
 from biometrics.errors import CoverageError, UnknownNameError

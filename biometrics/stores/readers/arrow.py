@@ -224,6 +224,7 @@ class ParquetStore(TableStore):
 
     def _parts(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         with self._file() as file:
+            missing = file.metadata.num_rows
             for group in range(file.num_row_groups):
                 rows, done = file.metadata.row_group(group).num_rows, 0
                 try:
@@ -231,8 +232,14 @@ class ParquetStore(TableStore):
                     for part in file.iter_batches(step, row_groups=[group], columns=columns):
                         done += part.num_rows
                         yield part
+                    if done < rows:
+                        raise ValueError("fewer rows than it claims")
                 except (pa.ArrowException, OSError, ValueError):
-                    self.tally.skip(f"row group {group}, row {done}", "is damaged", rows - done)
+                    where = f"row group {group}, row {done}"
+                    self.tally.skip(where, "is damaged", max(1, rows - done))
+                missing -= rows
+            if missing > 0:
+                self.tally.skip("the last row", "the file ends before what it claims", missing)
 
     def _step(self, group: Any) -> int:
         """Rows of a part, by how many numbers the group's largest column has."""

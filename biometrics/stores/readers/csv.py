@@ -141,7 +141,8 @@ def csv_layout(source: FileSource, limits: Limits) -> CsvLayout | None:
                 seen += sum(map(len, row))
             if len(rows) == SAMPLE_ROWS or seen > SAMPLE_CHARS:
                 break
-        if layout := _layout(mark, rows):
+        most = max(limits.tables, 2 * limits.dim)
+        if max(map(len, rows), default=0) <= most and (layout := _layout(mark, rows)):
             found.append(layout)
     # The numbers in a cell's brackets are columns for another mark.
     return max(found, key=lambda one: (one.one_cell, one.width, len(one.vector)), default=None)
@@ -179,7 +180,8 @@ def _layout(mark: str, rows: list[list[str]]) -> CsvLayout | None:
         assert columns is not None
         chosen = chosen or columns
         vector, name = chosen.vector, chosen.name
-    others = [place for place in range(width) if place not in set(vector)]
+    taken = set(vector)
+    others = [place for place in range(width) if place not in taken]
     return CsvLayout(
         mark, header, width, vector, _roles(names, others, body, header), name[:80], comma
     )
