@@ -34,7 +34,7 @@ def why_unknown(source: Source) -> str:
         told = "it is an empty folder"
     if isinstance(source, FileSource):
         if source.form == "zip" and b"data.pkl" in source.head[:512]:
-            told = "it is a checkpoint of PyTorch: save its templates as .npy or safetensors first"
+            told = "it is a PyTorch file: save its tensors as safetensors first"
         elif source.head[_TAR : _TAR + 5] == b"ustar":
             told = f"it is a tar archive: {_UNPACK} (tar x)"
     return f"{source.name} holds no templates that can be read: {told}"
