@@ -23,6 +23,9 @@ RECOGNISED = 8
 
 SEED = 7
 
+OWN = ("onnx:", "torchscript:", "module:")
+"""Begin the names of backbones that a user brings; ``insightface:FILE.onnx`` is one too."""
+
 
 @dataclass(frozen=True, eq=False)
 class InspectedStore:
@@ -67,7 +70,9 @@ class InspectedStore:
         found, said = self.recognitions[place], list(self.judgements[place].contradictions)
         product = self.inspection.facts.backbones
         named = None if found is None or found.best is None else found.backbone
-        if named is not None and product and named not in product:
+        # What a user calls a file of one's own tells nothing of which model it is.
+        own = named is not None and (named.startswith(OWN) or named.endswith(".onnx"))
+        if named is not None and product and named not in product and not own:
             said.append(
                 f"the store should hold templates of {' or '.join(product)}; these are of {named}"
             )

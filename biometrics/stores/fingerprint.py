@@ -254,5 +254,10 @@ def _match(sample: NDArray[np.floating], fingerprint: Fingerprint, seed: int) ->
         f"templates {score.mean:.2f} ({len(sample):,} rows against {learnt.of})"
     )
     fits = score.value >= SCORE and score.sigmas >= SIGMA
-    fits = fits and score.directions >= FEWEST_DIRECTIONS
+    if fits and score.directions < FEWEST_DIRECTIONS:
+        fits = False
+        evidence += (
+            f"; but they vary in {score.directions:.1f} directions, and chance can be told from "
+            f"{FEWEST_DIRECTIONS:g} on"
+        )
     return Match(fingerprint.name, score.value, score.sigmas, score.mean, fits, form, evidence)

@@ -32,6 +32,9 @@ def why_unknown(source: Source) -> str:
     told = _KNOWN.get(source.form, "its form is not known")
     if isinstance(source, FolderSource) and not source.files:
         told = "it is an empty folder"
-    if isinstance(source, FileSource) and source.head[_TAR : _TAR + 5] == b"ustar":
-        told = f"it is a tar archive: {_UNPACK} (tar x)"
+    if isinstance(source, FileSource):
+        if source.form == "zip" and b"data.pkl" in source.head[:512]:
+            told = "it is a PyTorch file: save its tensors as safetensors first"
+        elif source.head[_TAR : _TAR + 5] == b"ustar":
+            told = f"it is a tar archive: {_UNPACK} (tar x)"
     return f"{source.name} holds no templates that can be read: {told}"

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,6 +137,11 @@ def test_a_recognised_backbone_that_the_product_does_not_use_is_told() -> None:
     assert found.contradictions(0) == [
         "the store should hold templates of sface; these are of dlib"
     ]
+    dlib, *_ = shipped_fingerprints()
+    mine = replace(dlib, name="onnx:mine.onnx")  # may well be the product's own
+    found = look_into(leaked(facts), "x", (mine,), Watch.quiet())
+    assert found.backbone == "onnx:mine.onnx"
+    assert found.contradictions(0) == []
     right = look_into(
         leaked(StoreFacts("digikam6", "x", backbones=("dlib",))),
         "x",

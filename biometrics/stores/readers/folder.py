@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +59,8 @@ class FolderStore(Store):
         if not self._files:
             raise StoreError(f"{source.name}: none of its files is a store of templates")
         products = [known for known in self._files if known.claim.rank == PRODUCT]
-        if len(products) == 1:
+        # Backups of many days are one product's too.
+        if len({known.reader.name for known in products}) == 1:
             with self._open(products[0]) as store:
                 self._product = store.facts
         else:
@@ -71,23 +72,23 @@ class FolderStore(Store):
     def facts(self) -> StoreFacts:
         """Those of the one product in it, or of files; whole once all files are read."""
         found = self._product or StoreFacts("file", "folder", evidence=self._claim.evidence)
-        pictures = dict(found.pictures)
+        inner = self._inner or [found]
+        pictures = _total(facts.pictures for facts in inner)
         if self._pictures:
             pictures["files"] = pictures.get("files", 0) + self._pictures
-        for facts in self._inner:
-            for where, count in facts.pictures.items():
-                pictures[where] = pictures.get(where, 0) + count
-        inner = [note for facts in self._inner for note in facts.notes]
-        models = {facts.model for facts in self._inner if facts.model}
+        product = [facts for facts in inner if self._product and facts.product == found.product]
+        forms = " and ".join(dict.fromkeys(facts.form for facts in product))
+        models = {facts.model for facts in inner if facts.model}
         counts = ", ".join(f"{count:,} {form}" for form, count in sorted(self._forms.items()))
+        notes = [note for facts in inner for note in facts.notes]
         return replace(
             found,
-            form=f"{found.form} in a folder" if self._product else "folder",
-            rows={**found.rows, "files": len(self._files)},
+            form=f"{forms} in a folder" if forms else "folder",
+            rows={**_total(facts.rows for facts in product), "files": len(self._files)},
             pictures=pictures,
             model=found.model or (models.pop() if len(models) == 1 else ""),
-            executable=found.executable or any(facts.executable for facts in self._inner),
-            notes=tuple(dict.fromkeys([*found.notes, f"files: {counts}", *inner])),
+            executable=any(facts.executable for facts in inner),
+            notes=tuple(dict.fromkeys([*found.notes, f"files: {counts}", *notes])),
         )
 
     def _known(self) -> Iterator[_Known]:
@@ -207,6 +208,15 @@ class FolderStore(Store):
     def _person(self, path: Path) -> str | None:
         inside = path.relative_to(self.source.path)
         return inside.parts[-2] if len(inside.parts) > 1 else person_of_file(path.name)
+
+
+def _total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Counts of several files, by where; in the order in which they come."""
+    total: dict[str, int] = {}
+    for count in counts:
+        for where, number in count.items():
+            total[where] = total.get(where, 0) + number
+    return total
 
 
 def _nameless(batch: StoreBatch) -> bool:

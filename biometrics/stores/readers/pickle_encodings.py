@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 
-from biometrics.errors import FaceleakError, StoreError
-from biometrics.stores.base import (
-    FALLBACK,
-    FORM,
-    Claim,
-    Store,
-    StoreReader,
-    register_store,
-)
+from biometrics.errors import StoreError
+from biometrics.stores.base import FORM, Claim, Store, StoreReader, register_store
 from biometrics.stores.batch import StoreBatch
 from biometrics.stores.limits import Limits
-from biometrics.stores.loose import FileStore, Gather, Place, reading
+from biometrics.stores.loose import FileStore, Gather, Place
 from biometrics.stores.pickle_file import read_pickle
 from biometrics.stores.plain_file import Plain
 from biometrics.stores.shapes import Shape, as_vector
@@ -92,7 +84,7 @@ def person_of(label: str | None) -> str | None:
 
 @register_store
 class PickleReader(StoreReader):
-    """Pickles; PyTorch's files too, to say what they are."""
+    """Pickles of whatever product."""
 
     name = "pickle"
 
@@ -102,24 +94,9 @@ class PickleReader(StoreReader):
             return None
         if is_pickle(source):
             return Claim(FORM, ("begins as a pickle does",))
-        if source.form == "zip" and not source.gzip and _is_torch(source):
-            return Claim(FALLBACK, ("a zip file with data.pkl",))
         return None
 
     def open(self, source: Source, claim: Claim, limits: Limits) -> Store:
         """The store of the file."""
         assert isinstance(source, FileSource)
-        if source.form == "zip":
-            raise StoreError(
-                f"{source.name} is a PyTorch file: not read; save the tensors as safetensors"
-            )
         return PickleStore(source, claim, limits)
-
-
-def _is_torch(source: FileSource) -> bool:
-    try:
-        with reading(source.name, "zip"), zipfile.ZipFile(source.path) as archive:
-            names = archive.namelist()
-    except FaceleakError:
-        return False
-    return any(name.endswith("/data.pkl") for name in names)

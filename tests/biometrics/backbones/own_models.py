@@ -88,8 +88,13 @@ def tiny_onnx(
     extra: str | None = None,
     outputs: Sequence[str] = ("template",),
     opset: int = 13,
+    matrix: NDArray[np.float32] | None = None,
 ) -> Path:
-    """Flatten, multiply, and one more operator between where ``extra`` names it."""
+    """Flatten, multiply, and one more operator between where ``extra`` names it.
+
+    ``matrix`` is [3 * SIDE * SIDE, D]; that of :func:`weights_of_tiny` where it is not given.
+    """
+    weights = weights_of_tiny() if matrix is None else matrix
     nodes = [helper.make_node("Flatten", ["face"], ["flat"], axis=1)]
     if extra is not None:
         nodes.append(helper.make_node(extra, ["flat"], ["more"]))
@@ -100,8 +105,11 @@ def tiny_onnx(
         nodes,
         "tiny",
         [helper.make_tensor_value_info("face", TensorProto.FLOAT, list(shape))],
-        [helper.make_tensor_value_info(o, TensorProto.FLOAT, [shape[0], DIM]) for o in outputs],
-        [numpy_helper.from_array(weights_of_tiny(), "matrix")],
+        [
+            helper.make_tensor_value_info(o, TensorProto.FLOAT, [shape[0], weights.shape[1]])
+            for o in outputs
+        ],
+        [numpy_helper.from_array(weights, "matrix")],
     )
     imports = [helper.make_opsetid("", opset)]
     model = helper.make_model(graph, opset_imports=imports, ir_version=8)

@@ -25,8 +25,11 @@ Row = tuple[Any, ...]
 
 @made("photoprism", "mysql", "sqlite")
 def photoprism() -> Built:
+    return photoprism_of(drawn_people(512, norm=1.0))
+
+
+def photoprism_of(people: MadePeople) -> Built:
     """Markers of faces and of labels; one marker holds two templates, one none."""
-    people = drawn_people(512, norm=1.0)
     subjects = of_people(people)
     rows: list[Row] = []
     for i, subject in enumerate(subjects[:-1]):

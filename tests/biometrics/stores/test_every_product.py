@@ -170,3 +170,43 @@ def test_what_holds_no_templates_is_told_in_one_line(kind: str, tmp_path: Path) 
         list(s.batches())
     assert len(str(told.value).splitlines()) == 1
     assert "Quorn" not in str(told.value)
+
+
+@pytest.mark.parametrize("product", ["compreface", "digikam6", "immich"])
+def test_a_product_in_a_folder_among_other_files(product: str, tmp_path: Path) -> None:
+    made = PRODUCTS[product]
+    write_sqlite(made.tables, tmp_path / "leak.db")
+    (tmp_path / "README.md").write_text("a copy\n")
+    with open_store(str(tmp_path)) as store:
+        assert store.facts.form == "SQLite database in a folder"
+        check_product(store, made)
+        assert sum(store.facts.pictures.values()) == made.made.pictures  # once all is read, too
+
+
+def test_backups_of_several_days_are_one_product(tmp_path: Path) -> None:
+    """As Immich leaves them; pictures and rows are of all of them."""
+    made = PRODUCTS["compreface"]
+    for day in range(3):
+        content = pg_dump(made.tables)
+        packed = gzip.compress(content, 1) if day else content
+        (tmp_path / f"backup-{day}").write_bytes(packed)
+    with open_store(str(tmp_path)) as store:
+        figures = inspect(store).collections
+        facts = store.facts
+    assert facts.product == "compreface"
+    assert facts.form == "PostgreSQL dump and PostgreSQL dump, gzip in a folder"
+    assert facts.rows == {"embedding": 3 * made.rows, "files": 3}
+    assert facts.pictures == {"img.content": 3 * made.made.pictures}
+    assert [(c.rows, c.duplicates, c.subjects) for c in figures] == [(108, 72, 12)] * 2
+
+
+def test_two_products_in_one_folder_are_files(tmp_path: Path) -> None:
+    for product in ("compreface", "digikam6"):
+        write_sqlite(PRODUCTS[product].tables, tmp_path / f"{product}.db")
+    with open_store(str(tmp_path)) as store:
+        (*_, last) = inspect(store).collections
+        facts = store.facts
+    assert (facts.product, facts.form, facts.backbones) == ("file", "folder", ())
+    assert facts.pictures == {"img.content": 36, "FaceMatrices.data": 36}
+    assert facts.rows == {"files": 2}
+    assert last.names == 11

@@ -189,7 +189,9 @@ def test_each_gate_alone_keeps_a_backbone_from_being_named(
     gate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(f"biometrics.stores.fingerprint.{gate}", 1e6)
-    assert recognise(templates("dlib"), shipped_fingerprints()).backbone == UNKNOWN
+    found = recognise(templates("dlib"), shipped_fingerprints())
+    assert found.backbone == UNKNOWN
+    assert ("1e+06 on" in found.why) == (gate == "FEWEST_DIRECTIONS")
 
 
 def test_what_a_fingerprint_needs() -> None:

@@ -76,6 +76,7 @@ def test_forms_are_mixed_and_damaged_files_are_counted(tmp_path):
     (tmp_path / "d.npy").write_bytes(b"\x93NUMPY\x01\x00damaged")
     (tmp_path / "e.gz").write_bytes(b"\x1f\x8bdamaged")
     (tmp_path / "f.jpg").write_bytes(PICTURE)
+    (tmp_path / "model.pt").write_bytes(zipped("archive/data.pkl"))  # no store, and no loss
     vectors, texts, store, _ = read(tmp_path)
     assert np.array_equal(vectors, np.tile(MADE.vectors, (3, 1)))
     assert len(set(texts["template_id"])) == 48
@@ -121,6 +122,7 @@ def zipped(name: str) -> bytes:
         (b"age-encryption.org/v1\n", "it is encrypted"),
         (b"PAREPARE", "it is encrypted"),
         (zipped("word/document.xml"), "zip archive: unpack it first"),
+        (zipped("archive/data.pkl"), "PyTorch file: save its tensors as safetensors first"),
         (bytes(257) + b"ustar\x00", "tar archive"),
         (b"Dear Ann\nhow are you\n", "it is text without templates"),
         (b"a,b\n1,2\n", "without columns of templates"),

@@ -121,16 +121,6 @@ def test_a_pickle_without_templates_says_so(value: Any, tmp_path: Path) -> None:
         list(store.batches())
 
 
-def test_pytorch_zip_files_are_named(tmp_path: Path) -> None:
-    import zipfile
-
-    path = tmp_path / "faces.pt"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("archive/data.pkl", b"N.")
-    with pytest.raises(StoreError, match="is a PyTorch file: not read; save the tensors as"):
-        open_store(str(path))
-
-
 def faces(folders: list[str], missing: tuple[int, ...] = ()) -> list[dict[str, Any]]:
     return [
         {
