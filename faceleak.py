@@ -7,8 +7,8 @@ A plug-in lives in one file and registers itself by a decorator::
     @register_attack("mine")
     class Mine(InversionAttack): ...
 
-Another package announces it by an entry point (group ``faceleak.backbones`` or
-``faceleak.attacks``). What is listed here keeps its name and meaning within a major version;
+Another package announces it by an entry point (group ``faceleak.backbones``, ``faceleak.attacks``
+or ``faceleak.stores``). What is listed here keeps its name and meaning within a major version;
 everything else may move. The names are looked up on first use, so importing this module, and asking
 it for its version, loads no torch.
 """
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from biometrics.backbones.base import Backbone, BackboneSpec, register_backbone
     from biometrics.errors import FaceleakError
     from biometrics.faces.faceset import FaceSet
+    from biometrics.stores.base import Claim, Store, StoreFacts, StoreReader, register_store
+    from biometrics.stores.batch import Collection, StoreBatch, make_batch
     from biometrics.templates import TemplateSet
 
 __version__ = "0.1.0"
@@ -37,15 +39,23 @@ __all__ = [
     "AttackSettings",
     "Backbone",
     "BackboneSpec",
+    "Claim",
+    "Collection",
     "FaceSet",
     "FaceleakError",
     "InversionAttack",
     "Reconstruction",
     "Resources",
+    "Store",
+    "StoreBatch",
+    "StoreFacts",
+    "StoreReader",
     "TemplateSet",
     "__version__",
+    "make_batch",
     "register_attack",
     "register_backbone",
+    "register_store",
 ]
 
 _HOMES = {
@@ -59,6 +69,8 @@ _HOMES = {
     "biometrics.backbones.base": ("Backbone", "BackboneSpec", "register_backbone"),
     "biometrics.errors": ("FaceleakError",),
     "biometrics.faces.faceset": ("FaceSet",),
+    "biometrics.stores.base": ("Claim", "Store", "StoreFacts", "StoreReader", "register_store"),
+    "biometrics.stores.batch": ("Collection", "StoreBatch", "make_batch"),
     "biometrics.templates": ("TemplateSet",),
 }
 

@@ -25,6 +25,7 @@ from attacks.inversion.linear import Linear, LinearSettings
 from biometrics.errors import ConfigError, UnknownNameError
 from biometrics.registry import DuplicateNameError
 from tests.attacks.world import World, fit
+from tests.strangers import install
 
 STRANGER = '''
 import numpy as np
@@ -64,16 +65,7 @@ class Grey(InversionAttack):
 @pytest.fixture
 def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another package, installed, that announces an attack."""
-    (tmp_path / "grey_attack.py").write_text(STRANGER)
-    info = tmp_path / "grey_attack-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: grey-attack\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[faceleak.attacks]\ngrey = grey_attack\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(ATTACKS, "_entries", dict(ATTACKS._entries))
-    monkeypatch.setattr(ATTACKS, "_loaded", False)
-    monkeypatch.setitem(sys.modules, "grey_attack", None)  # so that it is taken out at the end
-    del sys.modules["grey_attack"]
+    install(monkeypatch, tmp_path, ATTACKS, STRANGER)
 
 
 @pytest.mark.usefixtures("stranger")

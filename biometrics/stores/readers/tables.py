@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from biometrics.errors import StoreError
 from biometrics.stores.base import FORM, STORES, Claim, Store, StoreReader, register_store
 from biometrics.stores.cell_guess import guess
 from biometrics.stores.cells import Encoding
 from biometrics.stores.limits import DEFAULT_LIMITS, Limits
+from biometrics.stores.loose import roles_of
 from biometrics.stores.product import Found, Hop, Product, Templates, match
 from biometrics.stores.product_store import ProductReader, ProductStore
 from biometrics.stores.relational import Database, Table, Value
@@ -30,16 +31,6 @@ NEVER = re.compile(
 
 SCALAR = re.compile(r"\s*(big|small|tiny)?(int|serial|bool|date|time|double|float|decimal)[^\[]*")
 """Types whose values are no vectors."""
-
-KEYS = ("id", "uuid", "template_id", "face_id", "faceid", "key", "pk")
-SUBJECTS = (
-    "subject_id", "subject", "person_id", "personid", "person", "user_id", "userid", "uid",
-    "label", "labels", "class", "identity", "cluster_id", "cluster",
-)  # fmt: skip
-NAMES = (
-    "name", "names", "person_name", "subject_name", "full_name", "fullname", "username",
-    "user_name", "user", "title", "display_name", "employee",
-)  # fmt: skip
 
 
 @register_store
@@ -100,17 +91,13 @@ def _sample(database: Database, table: str, columns: Sequence[str]) -> list[tupl
         return []
 
 
-def _first(columns: Iterable[str], wanted: Sequence[str]) -> str:
-    plain = {name.strip().lower().replace(" ", "_"): name for name in columns}
-    return next((plain[name] for name in wanted if name in plain), "")
-
-
 def _described(
     table: Table, vector: str, encoding: Encoding, near: Mapping[str, frozenset[str]]
 ) -> Templates:
     """The roles of the other columns; ``near`` are the columns of the tables around it."""
-    columns = [name for name in table.columns if name != vector]
-    subject, name = _first(columns, SUBJECTS), _first(columns, NAMES)
+    roles = roles_of([name for name in table.columns if name != vector])
+    name = roles.name
+    subject = None if roles.subject == name else roles.subject
     hop = Hop((table.name,), subject, name) if subject and name else None
     if subject and not name:
         hop = _people(subject, near)
@@ -118,7 +105,7 @@ def _described(
         re.escape(table.name),
         (vector,),
         encoding,
-        key=_first(columns, KEYS),
+        key=roles.id or "",
         subject=tuple(filter(None, [subject or name])),
         name=hop,
         named=bool(name and not subject),
@@ -131,7 +118,8 @@ def _people(subject: str, near: Mapping[str, frozenset[str]]) -> Hop | None:
     word = re.sub(r"_?id$", "", subject.lower())
     for table in (word, f"{word}s", "people", "persons", "users"):
         columns = near.get(table, frozenset())
-        key, name = _first(columns, (subject.lower(), "id")), _first(sorted(columns), NAMES)
+        plain = {column.lower(): column for column in columns}
+        key, name = plain.get(subject.lower(), plain.get("id")), roles_of(sorted(columns)).name
         if key and name:
             return Hop((table,), key, name)
     return None
