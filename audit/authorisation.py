@@ -16,6 +16,7 @@ from typing import Any
 from biometrics.errors import InputError, NotAuthorisedError
 from biometrics.stores.source import FileSource, FolderSource, Source
 from biometrics.strict_yaml import YamlError, parse_yaml
+from biometrics.templates import GENERATOR
 from reports.files import write_private
 
 FORM = "authorization.yaml"
@@ -78,8 +79,9 @@ class Authorisation:
 def needs_authorisation(store: Source) -> bool:
     """Whether a store may be inverted with a form only.
 
-    Exempt are Parquet files whose metadata say that faceleak wrote them: its own measurements, by
-    ``faceleak embed`` or of an audit. Anybody can write these metadata; this keeps the honest from
+    Exempt are Parquet files whose metadata say that faceleak made the templates, from pictures: by
+    ``faceleak embed`` or in an audit of faces. What an audit of a store keeps of that store is not
+    among them. Anybody can write these metadata; this keeps the honest from
     filling in forms for their own pictures, and stops nobody else.
     """
     if not isinstance(store, FileSource) or store.form != "parquet" or store.gzip:
@@ -92,7 +94,7 @@ def needs_authorisation(store: Source) -> bool:
         about = json.loads(metadata.get(b"faceleak", b"null"))
     except (OSError, ValueError, RecursionError, pa.ArrowException):
         return True
-    return not (isinstance(about, dict) and about.get("generator") == "faceleak")
+    return not (isinstance(about, dict) and about.get("generator") == GENERATOR)
 
 
 def write_form(

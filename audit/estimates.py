@@ -10,12 +10,16 @@ from biometrics.metrics.intervals import NotMeasured as NoFact
 from biometrics.metrics.intervals import mean_over_subjects, subject_means
 from reports.results import Estimate, Measured, NotMeasured
 
+DIGITS = 12
+"""Decimals of an end of an interval; what lies behind is rounding of the bootstrap's means."""
+
 
 def estimate(fact: Fact) -> Estimate:
     """An interval, or the reason why there is none, as the schema writes it."""
     if isinstance(fact, NoFact):
         return NotMeasured(not_measured=fact.reason)
-    return Measured(value=fact.value, low=fact.low, high=fact.high, n=fact.n)
+    low, high = (None if end is None else round(end, DIGITS) for end in (fact.low, fact.high))
+    return Measured(value=fact.value, low=low, high=high, n=fact.n)
 
 
 def mean_estimate(values: NDArray[np.floating], index: NDArray[np.intp], seed: int) -> Estimate:

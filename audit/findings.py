@@ -199,7 +199,7 @@ def _inverted(known: StoreEvidence) -> Iterator[Finding]:
             evidence={
                 f"accepted at FMR {known.fmr}": rate,
                 "more than the nearest sampled face": margin,
-                "told apart by reconstruction alone": known.store.told_apart,
+                "nearest to their own person, of those audited": known.store.told_apart,
             },
             clauses=[SPECIAL, IRREVERSIBLE],
             recommendation=(

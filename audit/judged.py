@@ -24,8 +24,8 @@ Tell = Callable[[str, BySubject], None]
 """Told about the rates of every person at each FMR."""
 
 
-def _nobody(fmr: str, rates: BySubject) -> None:
-    pass
+def nobody(fmr: str, rates: BySubject) -> None:
+    """Is told and keeps nothing."""
 
 
 def judge_result(
@@ -35,7 +35,7 @@ def judge_result(
     unseen: bool,
     nearest: Attempts | None,
     seed: int,
-    tell: Tell = _nobody,
+    tell: Tell = nobody,
 ) -> JudgeResult:
     """Every rate of an attack at every threshold of a judge.
 

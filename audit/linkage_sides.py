@@ -102,7 +102,7 @@ def read_side(
         loading.loaded(chosen.figures.collection),
         chosen.target,
         changed=bool(chosen.target and chosen.why_not),
-        unit=is_normalised(chosen.figures, chosen),
+        unit=is_normalised(chosen.figures, chosen) is True,
         notes=(*chosen.notes, *((chosen.why_not,) if chosen.why_not and chosen.target else ())),
         lost=inspection.tally.lost,
         broken=inspection.broken,

@@ -74,7 +74,8 @@ class OutcomeLog:
         """Write the table."""
         table = pd.DataFrame(self.columns)
         table.insert(0, "subject", self.people)
-        table.to_parquet(path, index=False)
+        # The order of the names would give them away.
+        table.sort_values("subject").to_parquet(path, index=False)
 
     def _add(self, column: Column, values: Vector) -> None:
         self.columns[json.dumps(column)] = values.astype(np.float32)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audit.estimates import estimate, rate_estimate
-from audit.judged import judge_result
+from audit.judged import Tell, judge_result, nobody
 from audit.judging import Cut
 from audit.outcomes import OutcomeLog
 from audit.predicted import predicted_agreement
@@ -31,6 +32,12 @@ from reports.results import (
 
 NO_PHOTOGRAPHS = "there are no photographs in this audit"
 NO_LABELS = "the store does not say whose the templates are"
+TAKEN_AS_FOUND = "nobody looked: a sampled face is taken as found, which favours the control"
+SAMPLED_CONTROLS = ("control:nearest", "control:random")
+OF_PEOPLE = ("type2", "type2_reference", "reconstruction_fmr", "rank1", "rank10")
+"""Fields that rest on who is who."""
+
+Rows = NDArray[np.bool_] | slice
 
 
 @dataclass(frozen=True)
@@ -74,15 +81,21 @@ class StoreAssembly:
         self.name = target.backbone.spec.name
         self.kind = target.backbone.spec.similarity
 
-    def attempts(self, made: StoreAttempt) -> Attempts:
-        """An attack's attempts as the attacked model sees them."""
+    def attempts(self, made: StoreAttempt, rows: Rows = slice(None)) -> Attempts:
+        """An attack's attempts as the attacked model sees them; all of them, or some rows."""
         return Attempts(
-            reconstructed=made.vectors[self.name],
-            leaked=self.leaked.vectors,
-            subjects=self.leaked.subjects,
-            detected=made.detected,
+            reconstructed=made.vectors[self.name][rows],
+            leaked=self.leaked.vectors[rows],
+            subjects=self.leaked.subjects[rows],
+            detected=made.detected[rows],
             kind=self.kind,
         )
+
+    @property
+    def labelled(self) -> Rows | None:
+        """The templates of which the store says whose they are; None where there are none."""
+        known = self.leaked.known
+        return known if known.any() else None
 
     def rows(self, made: Sequence[StoreAttempt]) -> list[AttackResult]:
         """The rows of the report, one an attack or control."""
@@ -90,14 +103,8 @@ class StoreAssembly:
         return [self._row(a, None if a.control else nearest) for a in made]
 
     def _row(self, made: StoreAttempt, nearest: StoreAttempt | None) -> AttackResult:
-        result = judge_result(
-            self.attempts(made),
-            self.target.cuts,
-            unseen=False,
-            nearest=None if nearest is None else self.attempts(nearest),
-            seed=self.seed,
-            tell=functools.partial(self.outcomes.add_rates, made.name, self.name),
-        )
+        tell = functools.partial(self.outcomes.add_rates, made.name, self.name)
+        result = self._judged(made, nearest, slice(None), tell)
         index = group(self.leaked.subjects).index
         speed = None if made.seconds is None else len(self.leaked) / max(made.seconds, 1e-9)
         return AttackResult(
@@ -107,31 +114,50 @@ class StoreAssembly:
             control=made.control,
             n_attempts=len(self.leaked),
             n_failed=int((~made.detected).sum()),
-            detection_rate=rate_estimate(made.detected, index, self.seed),
-            judges={self.name: self._without_labels(result)},
+            detection_rate=NotMeasured(not_measured=TAKEN_AS_FOUND)
+            if made.name in SAMPLED_CONTROLS
+            else rate_estimate(made.detected, index, self.seed),
+            judges={self.name: self._by_labels(result, made)},
             seconds=Seconds(invert=None if made.seconds is None else round(made.seconds, 3)),
             templates_per_second=None if speed is None else round(speed, 1),
             picture_size=None if made.crops is None else made.crops.shape[1],
         )
 
-    def _without_labels(self, result: JudgeResult) -> JudgeResult:
-        """The reason why nothing is known of second templates, where it is that nobody says."""
-        if self.leaked.labelled:
-            return result
-        why = NotMeasured(not_measured=NO_LABELS)
-        gone: dict[str, Estimate] = dict.fromkeys((cut.label for cut in self.target.cuts), why)
-        return result.model_copy(
-            update={"type2": gone, "type2_reference": gone, "rank1": why, "rank10": why}
+    def _judged(
+        self, made: StoreAttempt, nearest: StoreAttempt | None, rows: Rows, tell: Tell = nobody
+    ) -> JudgeResult:
+        return judge_result(
+            self.attempts(made, rows),
+            self.target.cuts,
+            unseen=False,
+            nearest=None if nearest is None else self.attempts(nearest, rows),
+            seed=self.seed,
+            tell=tell,
         )
 
+    def _by_labels(self, result: JudgeResult, made: StoreAttempt) -> JudgeResult:
+        """What rests on who is who, worked out from the templates of which that is known: those of
+        nobody known may be of one person."""
+        if self.labelled is None:
+            why = NotMeasured(not_measured=NO_LABELS)
+            nothing: dict[str, Estimate] = {cut.label: why for cut in self.target.cuts}
+            gone = dict.fromkeys(("type2", "type2_reference", "reconstruction_fmr"), nothing)
+            return result.model_copy(update={**gone, "rank1": why, "rank10": why})
+        if self.leaked.known.all():
+            return result
+        known = self._judged(made, None, self.labelled)
+        return result.model_copy(update={name: getattr(known, name) for name in OF_PEOPLE})
+
     def told_apart(self, made: StoreAttempt) -> Estimate:
-        """Reconstructions that are nearest to their own person in the store."""
-        return estimate(told_apart(self.attempts(made), seed=self.seed))
+        """Reconstructions that are nearest to their own person of those audited."""
+        if self.labelled is None:
+            return NotMeasured(not_measured=NO_LABELS)
+        return estimate(told_apart(self.attempts(made, self.labelled), seed=self.seed))
 
     def backbone(self) -> BackboneResult:
         """The attacked model, as the store's own templates show it."""
         spec = self.target.backbone.spec
-        labels = self.leaked.subjects
+        known = self.labelled
         thresholds: dict[str, Threshold] = {}
         rates: dict[str, Estimate] = {}
         realised: dict[str, Estimate] = {}
@@ -141,12 +167,12 @@ class StoreAssembly:
                 thresholds[cut.label] = rates[cut.label] = realised[cut.label] = reason
                 continue
             thresholds[cut.label] = cut.value
-            if not self.leaked.labelled:
+            if known is None:
                 rates[cut.label] = realised[cut.label] = NotMeasured(not_measured=NO_LABELS)
                 continue
-            known = (self.leaked.vectors, labels, self.kind, cut.value)
-            rates[cut.label] = estimate(tmr(*known, seed=self.seed))
-            realised[cut.label] = estimate(realised_fmr(*known, seed=self.seed))
+            people = (self.leaked.vectors[known], self.leaked.subjects[known], self.kind, cut.value)
+            rates[cut.label] = estimate(tmr(*people, seed=self.seed))
+            realised[cut.label] = estimate(realised_fmr(*people, seed=self.seed))
         nothing = NotMeasured(not_measured=NO_PHOTOGRAPHS)
         return BackboneResult(
             dim=spec.dim,

@@ -34,14 +34,15 @@ class LeakedTemplates:
     Attributes:
         vectors: float32 [N, D], finite, at the length that the backbone gives them.
         templates, subjects: pseudonyms [N].
-        labelled: whether the store says whose they are.
+        known: whether the store says whose each is, bool [N]; a template of nobody known is a
+            person of its own.
         key: hash of what they depend on.
     """
 
     vectors: Vectors
     templates: list[str]
     subjects: NDArray[np.str_]
-    labelled: bool
+    known: NDArray[np.bool_]
     key: str
 
     def __len__(self) -> int:
@@ -55,7 +56,7 @@ class StoreAttempt:
     Attributes:
         name, knowledge, control: of the attack.
         crops: uint8 [N, S, S, 3]; None for controls, which are told by their templates.
-        detected: whether a face was found, bool [N].
+        detected: whether a face was found, bool [N]; sampled faces are taken as found.
         vectors: the judges' templates of what is shown, float32 [N, D] each.
         seconds: of inverting.
     """
@@ -140,39 +141,43 @@ def controls_of(
 
     * ``control:mean``: the appearance model's mean face for everybody;
     * ``control:nearest``: of the sampled faces, the one whose template is nearest to the leaked
-      one. It is given for detected, which favours it;
-    * ``control:random``: the attack's reconstruction of a random other person of the store; left
+      one;
+    * ``control:random``: any of the sampled faces;
+    * ``control:shuffled``: the attack on the template of a random other person of the store; left
       out where there is nobody else.
+
+    Nobody looks for a face in a sampled one: it is taken as found, which favours these controls.
 
     Args:
         leaked: the templates.
         attempt: of the attack.
         target: the attacked model.
         sampled: its templates [M, D] of sampled faces.
-        seed: of the draw of other people.
+        seed: of the draws.
     """
     name = target.spec.name
     everyone = np.ones(len(leaked), dtype=bool)
     mean, found = _mean_face(target)
-    nearest = sampled[nearest_rows(leaked.vectors, sampled, target.spec.similarity)]
+    nearest = nearest_rows(leaked.vectors, sampled, target.spec.similarity)
+    any_of = np.random.default_rng(seed).integers(0, len(sampled), len(leaked))
+    many = f"{len(sampled):,} faces of nobody"
+
+    def control(
+        kind: str, knowledge: str, shown: NDArray[np.bool_], vectors: Vectors
+    ) -> StoreAttempt:
+        return StoreAttempt(f"control:{kind}", knowledge, True, None, shown, {name: vectors})
+
     controls = [
-        StoreAttempt(
-            "control:mean", "nothing", True, None, everyone & found,
-            {name: np.tile(mean, (len(leaked), 1))},
-        ),
-        StoreAttempt(
-            "control:nearest", f"{len(sampled):,} faces of nobody", True, None, everyone,
-            {name: nearest},
-        ),
-    ]  # fmt: skip
+        control("mean", "nothing", everyone & found, np.tile(mean, (len(leaked), 1))),
+        control("nearest", many, everyone, sampled[nearest]),
+        control("random", many, everyone, sampled[any_of]),
+    ]
     other = other_people(leaked.subjects, seed)
     if other is not None:
+        vectors = attempt.vectors[name][other]
         controls.append(
-            StoreAttempt(
-                "control:random", "somebody else's template", True, None, attempt.detected[other],
-                {name: attempt.vectors[name][other]},
-            )
-        )  # fmt: skip
+            control("shuffled", "somebody else's template", attempt.detected[other], vectors)
+        )
     return controls
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attacks.trained import Trained, find_attack, load_trained
+from attacks.trained import Trained, find_attack, folder_hash, load_trained
 from audit.authorisation import Authorisation, check_authorisation, needs_authorisation
 from audit.calibration import calibrate
 from audit.config import effective_yaml
@@ -28,13 +28,24 @@ from audit.store_samples import draw_store_samples
 from audit.stores_tools import Coverage, check_coverage
 from audit.verdict import HEADLINE_FMR, NOTES, Store, decide
 from audit.watch import Watch
-from biometrics.backbones.base import BACKBONES, Backbone, load_backbone
+from biometrics.backbones.base import BACKBONES, Backbone, identity, load_backbone
 from biometrics.errors import ConfigError, FaceleakError, WeightsError
 from biometrics.faces.images import digest
+from biometrics.faces.shipped import shipped_model_path
 from biometrics.stores.base import open_store
+from biometrics.stores.known_backbones import known_path
 from reports.exports import CSV_NAME
 from reports.html import REPORT_NAME
-from reports.results import RESULTS_NAME, AttackResult, Results, StoreSummary, save_results
+from reports.results import (
+    RESULTS_NAME,
+    AttackResult,
+    Estimate,
+    Measured,
+    Results,
+    StoreSummary,
+    fmr_value,
+    save_results,
+)
 
 PREDICTED = 2000
 """Sampled faces that a prediction is fitted and tried on."""
@@ -117,16 +128,20 @@ def _audited(
     path = run.path / RESULTS_NAME
     trained, why_not = _attack_of(config, reading)
     ready, missing = _others(config, reading.target) if trained else ([], {})
+    target = load_backbone(reading.target, config.weight_paths()) if trained else None
+    models = [*ready, *([] if target is None else [target])]
     settings = config.model_dump(mode="json", exclude={"weights", "store", "output"})
     key = stage_key(
         RESULTS_NAME,
         {
             "store": reading.key,
             "settings": {**settings, "samples": config.output.samples},
-            "attack": None if trained is None else dict(trained.record),
-            "ready": [judge.spec.name for judge in ready],
+            "name": reading.summary.name,
+            "attack": None if trained is None else folder_hash(trained.folder),
+            "models": [identity(model, config.weight_paths()) for model in models],
             "missing": missing,
-            "authorised": None if authorised is None else authorised.authorised_by,
+            "authorised": None if authorised is None else str(authorised),
+            "shipped": [digest(path.read_bytes()) for path in (known_path(), shipped_model_path())],
         },
     )
     if not run.has_results(key):
@@ -278,22 +293,24 @@ def _attack_results(
         update={
             "calibration": target.words,
             "told_apart": assembly.told_apart(made),
-            "all_pairs_rate": {} if leaked.labelled else assembly.all_pairs_rate(),
+            "all_pairs_rate": {} if leaked.known.all() else assembly.all_pairs_rate(),
             "predicted": assembly.predicted(made),
         }
     )
     people = len(set(leaked.subjects.tolist()))
     drawn = len(leaked) < summary.n_templates
-    verdict = decide(rows, Store(assembly.name, people, drawn=drawn, labelled=leaked.labelled))
-    fmr = _finding_fmr(target.cuts)
+    whose = bool(leaked.known.all())
+    verdict = decide(rows, Store(assembly.name, people, drawn=drawn, labelled=whose))
+    fmr, backbone = _finding_fmr(target.cuts), assembly.backbone()
+    here = backbone.realised_fmr.get(fmr)
     known = StoreEvidence(summary, rows, fmr, open_model=_is_open(assembly.name))
     shown = choose_rows(leaked.subjects, config.output.samples, config.seed)
     attempts = assembly.attempts(made)
     return {
         "grade": verdict.grade,
         "grade_reason": verdict.grade_reason,
-        "verdict": verdict.sentence,
-        "backbones": {assembly.name: assembly.backbone()},
+        "verdict": verdict.sentence + _strangers_here(here, fmr),
+        "backbones": {assembly.name: backbone},
         "attacks": rows,
         "samples": draw_store_samples(
             leaked, made, attempts, assembly.name, target.cuts, shown, run
@@ -302,6 +319,16 @@ def _attack_results(
         "findings": store_findings(known),
         "notes": [NOTES["meaning"], NOTES["interval"], ELSEWHERE],
     }
+
+
+def _strangers_here(rate: Estimate | None, fmr: str) -> str:
+    """What the threshold means on the store's own people, where it is laxer there than it says."""
+    if not isinstance(rate, Measured) or rate.low is None or rate.low <= fmr_value(fmr):
+        return ""
+    return (
+        f" On the store's own people that threshold is laxer than it says: it accepts 1 stranger "
+        f"in {max(1, round(1 / rate.value)):,}."
+    )
 
 
 def _is_open(backbone: str) -> bool:

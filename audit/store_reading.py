@@ -4,16 +4,18 @@ that will be inverted, under pseudonyms."""
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from audit.outcomes import PSEUDONYM_BYTES
 from audit.people import seed_for
 from audit.pseudonyms import pseudonym, pseudonym_salt
-from audit.run_folder import RunFolder
+from audit.run_folder import RunFolder, remove
 from audit.store_attack import LeakedTemplates
 from audit.store_attributes import store_attributes
 from audit.store_config import StoreAuditConfig
@@ -24,6 +26,7 @@ from audit.stores_tools import candidates, look_into
 from audit.watch import Watch
 from biometrics.faces.images import digest
 from biometrics.stores.base import Store
+from biometrics.stores.source import LiveSource
 from biometrics.templates import TemplateSet
 from reports.results import StoreSummary
 
@@ -62,6 +65,7 @@ def read_store(
         "labels": None if config.labels is None else digest(config.labels.read_bytes()),
     }
     build = functools.partial(_read, config, store, sha256, watch)
+    _forget_what_may_have_changed(run.path / "store", store)
     stage = run.stage("store", inputs, build)
     summary = StoreSummary.model_validate_json((stage.folder / SUMMARY).read_bytes())
     about = json.loads((stage.folder / ABOUT).read_text())
@@ -72,17 +76,28 @@ def read_store(
             kept.vectors,
             kept.table["template_id"].tolist(),
             kept.subject_ids,
-            about["labelled"],
-            stage.key,
+            kept.table["known"].to_numpy(dtype=bool),
+            digest((stage.folder / TEMPLATES).read_bytes()),
         )
-    return Reading(summary, about["target"], leaked, stage.key)
+    key = digest((stage.folder / SUMMARY).read_bytes() + (leaked.key if leaked else "").encode())
+    return Reading(summary, about["target"], leaked, key)
+
+
+def _forget_what_may_have_changed(folder: Path, store: Store) -> None:
+    """Read again what the inputs of the stage do not tell: a database is known by its counts alone,
+    and a backbone that was not at hand may be now."""
+    if isinstance(store.source, LiveSource) or not (folder / TEMPLATES).is_file():
+        remove(folder)
 
 
 def _read(config: StoreAuditConfig, store: Store, sha256: str, watch: Watch, out: Path) -> None:
     weights = config.weight_paths()
     names = [*weights, *([config.target] if config.target else [])]
     marks = candidates(list(dict.fromkeys(names)), watch, weights=weights)
-    drawing = Drawing(config.sample, seed_for("store", config.seed))
+    own = hashlib.blake2b(
+        seed_for("store", config.seed).to_bytes(8, "little"), key=pseudonym_salt()
+    )
+    drawing = Drawing(config.sample, own.digest())
     found = look_into(
         store, store.source.name, marks, watch, seed=config.seed, also=drawing.look_at
     )
@@ -98,23 +113,30 @@ def _read(config: StoreAuditConfig, store: Store, sha256: str, watch: Watch, out
     if inverted is not None:
         lengths = {mark.name: mark.norm_mean for mark in marks}
         _keep(inverted, chosen, lengths.get(chosen.target), summary, out / TEMPLATES)
-    about = {"target": chosen.target, "labelled": sample is not None and sample.labelled}
-    (out / ABOUT).write_text(json.dumps(about))
+    (out / ABOUT).write_text(json.dumps({"target": chosen.target}))
     (out / SUMMARY).write_text(summary.model_dump_json(indent=1))
 
 
 def _keep(
     sample: StoreSample, chosen: Chosen, length: float | None, summary: StoreSummary, path: Path
 ) -> None:
+    """Write the templates in the order of their pseudonyms: the store's own order, or that of the
+    names, would give the people away to whoever has a list of them."""
     hide = functools.partial(pseudonym, salt=pseudonym_salt(), size=PSEUDONYM_BYTES)
     table = pd.DataFrame(
         {
             "template_id": [hide(name, prefix="T") for name in sample.template_ids],
             "subject_id": [hide(name, prefix="S") for name in sample.subjects.tolist()],
+            "known": sample.known,
         }
     )
-    vectors = at_own_length(sample.vectors, chosen, length)
+    order = np.lexsort((table["template_id"], table["subject_id"]))
+    vectors = at_own_length(sample.vectors, chosen, length)[order]
     kept = TemplateSet(
-        vectors, table, chosen.target, normalised=False, source=f"store: {summary.kind}"
+        vectors,
+        table.iloc[order].reset_index(drop=True),
+        chosen.target,
+        normalised=False,
+        source=f"store: {summary.kind}",
     )
-    kept.save(path)
+    kept.save(path, generator="a leaked store")

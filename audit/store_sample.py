@@ -25,9 +25,6 @@ class StoreSample:
         template_ids, subjects: as the store writes them, [N]; never to be written down. Where the
             store does not say whose a template is, it is a person of its own.
         names: readable ones, as the store writes them, [N]; never to be written down.
-        labelled: whether the store says whose the templates are, of any of them.
-        usable: how many templates of the collection could have been drawn.
-        people: how many people these belong to; without labels the same.
     """
 
     collection: Collection
@@ -35,9 +32,6 @@ class StoreSample:
     template_ids: list[str]
     subjects: NDArray[np.str_]
     names: list[str | None]
-    labelled: bool
-    usable: int
-    people: int
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -47,6 +41,11 @@ class StoreSample:
         """The store's own ids of the people, [N]; None where it does not say whose a template
         is."""
         return [name[1:] if name[:1] == "s" else None for name in self.subjects.tolist()]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Whether the store says whose each template is, bool [N]."""
+        return np.array([name is not None for name in self.subject_ids], dtype=bool)
 
 
 @dataclass
@@ -62,15 +61,15 @@ class Drawing:
     """Draws people as the templates pass by: those whose keyed hash is smallest.
 
     Whoever was dropped cannot come back, so memory holds no more than what is drawn. The draw
-    depends on the seed and on names alone, not on the order of the rows.
+    depends on the key and on names alone, not on the order of the rows.
 
     Args:
         most: templates to draw.
-        seed: of the hash.
+        key: of the hash, at most 64 bytes. Whoever knows it and all names can tell who was drawn.
     """
 
-    def __init__(self, most: int, seed: int) -> None:
-        self.most, self.key = most, seed.to_bytes(8, "little")
+    def __init__(self, most: int, key: bytes) -> None:
+        self.most, self.key = most, key
         self.drawn: dict[Collection, _Drawn] = defaultdict(lambda: _Drawn(self.most, self.key))
 
     def look_at(self, batch: StoreBatch) -> None:
@@ -96,19 +95,15 @@ class _Drawn:
         self.people: dict[str, _Person] = {}
         self.order: list[tuple[bytes, str]] = []  # a heap with the largest hash first
         self.bound: bytes | None = None  # of the last person who was dropped
-        self.kept = self.usable = 0
-        self.labelled = False
-        self.seen: set[bytes] = set()
+        self.kept = 0
 
     def look_at(self, batch: StoreBatch) -> None:
         vectors = batch.vectors
         usable = np.isfinite(vectors).all(axis=1) & vectors.any(axis=1)
         ids, subjects = batch.texts("template_id"), batch.texts("subject_id")
         called = batch.texts("name")
-        self.usable += int(usable.sum())
         for row in np.flatnonzero(usable):
             subject, template = subjects[row], ids[row] or ""
-            self.labelled |= subject is not None
             # A prefix keeps a template's id from meeting a person of the same name.
             name = f"s{subject}" if subject is not None else f"t{template}"
             self._offer(name, template, vectors[row], called[row])
@@ -117,7 +112,6 @@ class _Drawn:
         self, name: str, template: str, vector: NDArray[np.float32], called: str | None
     ) -> None:
         place = _place(name, self.key)
-        self.seen.add(place)
         if self.bound is not None and place >= self.bound:
             return
         if name not in self.people:
@@ -146,9 +140,6 @@ class _Drawn:
             [template for person in people for template in person.ids],
             subjects,
             [person.name for person in people for _ in person.ids],
-            self.labelled,
-            self.usable,
-            len(self.seen),
         )
 
 

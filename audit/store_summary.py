@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from audit.store_sample import StoreSample
 from audit.store_target import Chosen
 from audit.stores_tools import InspectedStore
-from biometrics.stores.forms import UNIT_LENGTH
+from biometrics.stores.forms import RAW, UNIT_LENGTH
 from biometrics.stores.inspection import CollectionFigures
 from reports.results import StoreCollection, StoreSummary
 
@@ -55,16 +55,23 @@ def summarise(
         stock_password=facts.stock_password,
         audited="" if sample is None else sample.collection.name,
         n_audited_templates=0 if sample is None else len(sample),
-        n_audited_subjects=0 if sample is None else len(set(sample.subjects.tolist())),
+        n_audited_subjects=0
+        if sample is None
+        else len(set(sample.subjects[sample.known].tolist())),
+        n_audited_of_nobody=0 if sample is None else int((~sample.known).sum()),
         not_inverted=chosen.why_not,
     )
 
 
-def is_normalised(main: CollectionFigures, chosen: Chosen) -> bool:
-    """Whether templates were stored at length 1, as far as their form or their lengths tell."""
-    if chosen.form is not None:
-        return chosen.form.kind == UNIT_LENGTH
-    return main.unit >= NORMALISED
+def is_normalised(main: CollectionFigures, chosen: Chosen) -> bool | None:
+    """Whether templates were stored at length 1, as far as their form or their lengths tell; None
+    where they are neither that nor raw."""
+    if chosen.form is None:
+        return main.unit >= NORMALISED
+    whole = chosen.form.kept == chosen.form.dim
+    if not whole or chosen.form.kind not in (RAW, UNIT_LENGTH):
+        return None
+    return chosen.form.kind == UNIT_LENGTH
 
 
 def _problems(store: InspectedStore) -> Iterator[str]:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from biometrics.errors import InputError
 
+GENERATOR = "faceleak"
+"""Who made the templates of a file that faceleak wrote from pictures."""
+
 
 @dataclass(frozen=True)
 class TemplateSet:
@@ -59,12 +62,13 @@ class TemplateSet:
         table = self.table.iloc[index].reset_index(drop=True)
         return TemplateSet(self.vectors[index], table, self.backbone, self.normalised, self.source)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, generator: str = GENERATOR) -> None:
         """Write one Parquet file; see :meth:`to_arrow`."""
-        pq.write_table(self.to_arrow(), path)
+        pq.write_table(self.to_arrow(generator), path)
 
-    def to_arrow(self) -> pa.Table:
-        """The table with a list column ``vector``, and the rest as metadata."""
+    def to_arrow(self, generator: str = GENERATOR) -> pa.Table:
+        """The table with a list column ``vector``, and the rest as metadata; ``generator`` says who
+        made the templates, where that was not faceleak itself."""
         flat = pa.array(np.ascontiguousarray(self.vectors, dtype=np.float32).reshape(-1))
         vectors = pa.FixedSizeListArray.from_arrays(flat, self.vectors.shape[1])
         table = pa.Table.from_pandas(self.table, preserve_index=False)
@@ -75,6 +79,7 @@ class TemplateSet:
                 backbone=self.backbone,
                 normalised=self.normalised,
                 source=self.source,
+                generator=generator,
             )
         )
 
@@ -106,14 +111,19 @@ class TemplateSet:
 
 
 def metadata(
-    schema: pa.Schema, *, backbone: str, normalised: bool, source: str
+    schema: pa.Schema,
+    *,
+    backbone: str,
+    normalised: bool,
+    source: str,
+    generator: str = GENERATOR,
 ) -> dict[bytes, bytes]:
     """A schema's metadata and what :meth:`TemplateSet.load` reads beside the columns."""
     about = {
         "backbone": backbone,
         "normalised": normalised,
         "source": source,
-        "generator": "faceleak",
+        "generator": generator,
     }
     return {**(schema.metadata or {}), b"faceleak": json.dumps(about).encode()}
 

@@ -28,7 +28,7 @@ _PHOTOGRAPH = "Another photograph (Type-II)"
 _STORE_LABELS = {
     _PHOTOGRAPH: "Another template of the person",
     _CONTROLS["control:nearest"]: "Most similar sampled face",
-    _CONTROLS["control:random"]: "Somebody else's reconstruction",
+    _CONTROLS["control:random"]: "Any sampled face",
 }
 _NO_JUDGE = "There is no headline: no judge that counts as unseen."
 _STORE_ONLY = (

@@ -90,6 +90,7 @@ class StoreSummary(Model):
     audited: str = ""  # which collection was inverted
     n_audited_templates: NonNegativeInt = 0
     n_audited_subjects: NonNegativeInt = 0
+    n_audited_of_nobody: NonNegativeInt = 0  # templates of which the store says no person
     calibration: str = ""  # what the thresholds rest on
     all_pairs_rate: ByFmr = Field(default_factory=dict)  # upper bound where nobody says who is who
     told_apart: Estimate = NOT_RUN  # reconstructions nearest to their own person in the store

@@ -5,12 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.results import Results, StoreCollection, StoreSummary
+from reports.results import (
+    EVERYBODY_FACTOR,
+    Estimate,
+    Measured,
+    Results,
+    StoreCollection,
+    StoreSummary,
+    fmr_value,
+)
 from reports.tables import fmr_keys
 from reports.words import DASH, Cell, Table, count, fmr_label, listed, number, percent
 
 _UNKNOWN = "unknown"
 _SHOWN_COLLECTIONS = 40
+LOOSE = (
+    f"The prediction is loose here: strangers agree with it more than {EVERYBODY_FACTOR:g} times "
+    "as often as the FMR allows, so agreement says little."
+)
 
 
 def store_table(store: StoreSummary) -> Table:
@@ -44,8 +56,10 @@ def _facts(store: StoreSummary) -> Iterator[tuple[str, str]]:
     for problem in store.problems:
         yield "Problem", problem
     if store.n_audited_templates:
-        people = f" of {count(store.n_audited_subjects)} people" if store.n_subjects else ""
-        yield "Audited", f"{count(store.n_audited_templates)} templates{people}, {store.audited}"
+        parts = [store.audited, f"{count(store.n_audited_subjects)} people"]
+        if store.n_audited_of_nobody:
+            parts.append(f"{count(store.n_audited_of_nobody)} of them of nobody known")
+        yield "Audited", ", ".join([f"{count(store.n_audited_templates)} templates", *parts])
     yield "Authorised by", store.authorised_by
     yield "Purpose", store.purpose
     yield "SHA-256", store.sha256 or DASH
@@ -103,14 +117,19 @@ def predicted_table(store: StoreSummary) -> Table:
         for i, key in enumerate(keys):
             row = [Cell(part.judge, detail=f"map of {count(part.pairs)} pairs", rows=len(keys))]
             row = row if i == 0 else []
+            flag = LOOSE if _is_loose(part.strangers.get(key), key) else ""
             row += [
                 Cell(fmr_label(key)),
-                table.estimate(part.agreement.get(key)),
+                table.estimate(part.agreement.get(key), flag=flag),
                 table.estimate(part.same_picture.get(key)),
-                table.estimate(part.strangers.get(key)),
+                table.estimate(part.strangers.get(key), flag=flag),
             ]
             table.rows.append(row)
     return table
+
+
+def _is_loose(strangers: Estimate | None, fmr: str) -> bool:
+    return isinstance(strangers, Measured) and strangers.value > EVERYBODY_FACTOR * fmr_value(fmr)
 
 
 def attributes_table(store: StoreSummary) -> Table:
@@ -140,7 +159,10 @@ def apart_table(store: StoreSummary) -> Table:
     table = Table("Among the people of the store", ("", "Share"))
     table.rows.append(
         [
-            Cell("Reconstructions nearest to their own person", detail="of everybody audited"),
+            Cell(
+                "Reconstructions nearest to their own person",
+                detail="of everybody audited; the leaked template itself is among those compared",
+            ),
             table.estimate(store.told_apart),
         ]
     )
@@ -149,7 +171,7 @@ def apart_table(store: StoreSummary) -> Table:
             [
                 Cell(
                     f"Pairs of templates over the threshold at FMR {fmr_label(key)}",
-                    detail="nobody says who is who, so this is an upper bound of the FMR here",
+                    detail="not everybody is named, so this is an upper bound of the FMR here",
                 ),
                 table.estimate(store.all_pairs_rate[key]),
             ]

@@ -125,9 +125,14 @@ def shipped_calibration(backbone: str) -> Calibration | None:
     return next(found, None)
 
 
+def known_path() -> Path:
+    """Where the file that ships lies."""
+    return Path(str(files("biometrics.stores").joinpath("assets", FILE)))
+
+
 @cache
 def _shipped() -> KnownBackbones:
-    path = Path(str(files("biometrics.stores").joinpath("assets", FILE)))
+    path = known_path()
     if not path.is_file():
         raise WeightsError(f"this installation lacks {FILE}; install faceleak again")
     return KnownBackbones.load(path)

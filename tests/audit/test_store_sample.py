@@ -23,13 +23,17 @@ def _batches(
     return [make_batch(WHERE, vectors[p], ids[p], subjects[p]) for p in parts]
 
 
+def _key(seed: int) -> bytes:
+    return seed.to_bytes(8, "little")
+
+
 def _vectors(count: int) -> NDArray[np.float32]:
     return np.arange(1, 1 + 4 * count, dtype=np.float32).reshape(count, 4)
 
 
 def _expected(subjects: list[str], most: int, seed: int) -> set[str]:
     """By sorting everybody: the people in the order of their hashes, as long as they fit."""
-    key = seed.to_bytes(8, "little")
+    key = _key(seed)
     names = sorted(
         set(subjects),
         key=lambda n: hashlib.blake2b(f"s{n}".encode(), key=key, digest_size=8).digest(),
@@ -54,13 +58,11 @@ def test_the_draw_is_that_of_sorting_everybody_whatever_the_order(
     numbers: list[int], most: int, seed: int
 ) -> None:
     subjects = [f"p{n}" for n in numbers]
-    drawn = Drawing(most, seed).through(_batches(list(subjects), _vectors(len(subjects))))
+    drawn = Drawing(most, _key(seed)).through(_batches(list(subjects), _vectors(len(subjects))))
     sample = drawn.sample(WHERE)
     assert {name[1:] for name in sample.subjects} == _expected(subjects, most, seed)
-    assert sample.people == len(set(subjects))
-    assert sample.usable == len(subjects)
     mixed = np.random.default_rng(len(subjects)).permutation(len(subjects))
-    again = Drawing(most, seed).through(
+    again = Drawing(most, _key(seed)).through(
         _batches([subjects[i] for i in mixed], _vectors(len(subjects))[mixed])
     )
     assert set(again.sample(WHERE).subjects) == set(sample.subjects)
@@ -69,15 +71,17 @@ def test_the_draw_is_that_of_sorting_everybody_whatever_the_order(
 def test_vectors_stay_with_their_ids_and_people() -> None:
     subjects: list[str | None] = [f"p{i % 5}" for i in range(30)]
     vectors = _vectors(30)
-    sample = Drawing(12, 1).through(_batches(subjects, vectors)).sample(WHERE)
+    sample = Drawing(12, _key(1)).through(_batches(subjects, vectors)).sample(WHERE)
     rows = [int(name[1:]) for name in sample.template_ids]
     np.testing.assert_array_equal(sample.vectors, vectors[rows])
     assert [f"s{subjects[row]}" for row in rows] == sample.subjects.tolist()
-    assert sample.labelled
+    assert sample.known.all()
 
 
 def test_at_most_ten_templates_of_a_person() -> None:
-    sample = Drawing(100, 0).through(_batches(["a"] * 25 + ["b"] * 3, _vectors(28))).sample(WHERE)
+    sample = (
+        Drawing(100, _key(0)).through(_batches(["a"] * 25 + ["b"] * 3, _vectors(28))).sample(WHERE)
+    )
     assert dict(zip(*np.unique(sample.subjects, return_counts=True), strict=True)) == {
         "sa": MAX_PICTURES,
         "sb": 3,
@@ -86,10 +90,11 @@ def test_at_most_ten_templates_of_a_person() -> None:
 
 def test_unlabelled_templates_are_people_of_their_own() -> None:
     subjects: list[str | None] = [None, None, "t0"]  # a person who is called like a template
-    sample = Drawing(100, 0).through(_batches(subjects, _vectors(3))).sample(WHERE)
+    sample = Drawing(100, _key(0)).through(_batches(subjects, _vectors(3))).sample(WHERE)
     assert len(set(sample.subjects)) == 3
-    none = Drawing(9, 0).through(_batches([None] * 9, _vectors(9))).sample(WHERE)
-    assert not none.labelled
+    assert sample.known.sum() == 1
+    none = Drawing(9, _key(0)).through(_batches([None] * 9, _vectors(9))).sample(WHERE)
+    assert not none.known.any()
     assert len(set(none.subjects)) == 9
 
 
@@ -97,6 +102,5 @@ def test_unlabelled_templates_are_people_of_their_own() -> None:
 def test_rows_that_are_no_templates_are_left_out(bad: float) -> None:
     vectors = _vectors(3)
     vectors[1] = bad
-    sample = Drawing(9, 0).through(_batches(["a", "b", "c"], vectors)).sample(WHERE)
+    sample = Drawing(9, _key(0)).through(_batches(["a", "b", "c"], vectors)).sample(WHERE)
     assert sorted(set(sample.subjects)) == ["sa", "sc"]
-    assert sample.usable == 2

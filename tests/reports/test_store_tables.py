@@ -28,7 +28,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
         "yes, it is a pickle",
         "10: 3 numbers where 128 are expected",
         "99.5 %",
-        "1,985 templates of 500 people, encodings",
+        "1,985 templates, encodings, 500 people",
         "128-D, norms 1.41 ± .03",
         "Another template of the person",
         "glasses",
