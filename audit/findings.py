@@ -89,8 +89,8 @@ def _beside(store: StoreSummary) -> Iterator[Finding]:
             evidence={"pictures": _count(pictures, pictures)},
             clauses=[SPECIAL, MINIMAL, SECURITY],
             recommendation=(
-                "Whoever has this store needs no inversion: the faces are in it. "
-                "Delete the pictures after enrolment, or keep them elsewhere under another key"
+                "Whoever gets these pictures needs no inversion. "
+                "Delete them after enrolment, or keep them elsewhere under another key"
                 f" ({', '.join(store.pictures)})."
             ),
         )

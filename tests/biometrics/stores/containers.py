@@ -82,7 +82,7 @@ def leak(kind: str, folder: Path) -> Leak:
         len(names),
         made.made.pictures,
         names,
-        set(_identifying(made.tables)) | names,
+        set(identifying(made.tables)) | names,
     )
 
 
@@ -105,7 +105,7 @@ def _written(made: MadeStore, form: str, folder: Path) -> Path:
     return path
 
 
-def _identifying(tables: list[MadeTable]) -> Iterator[str]:
+def identifying(tables: list[MadeTable]) -> Iterator[str]:
     """Texts of columns that differ from row to row, and how templates written as text begin."""
     for table in tables:
         for column in zip(*table.rows, strict=True):
