@@ -79,7 +79,7 @@ class SqliteDatabase(Database):
 
     def _prepare(self) -> None:
         base, limits = self._base, self.limits
-        if hasattr(base, "enable_load_extension"):  # some builds of Python leave it out altogether
+        if hasattr(base, "enable_load_extension"):  # some builds of Python cannot load any
             base.enable_load_extension(False)
         base.text_factory = _text
         base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2 * limits.cell)
