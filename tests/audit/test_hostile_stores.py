@@ -112,9 +112,8 @@ def test_a_file_that_is_cut_while_it_is_read(form: str, tmp_path: Path) -> None:
     with open_store(str(path)) as store:
         os.truncate(path, path.stat().st_size // 2)
         try:
-            count = sum(map(len, store.batches()))
+            count, said = sum(map(len, store.batches())), ""
         except StoreError as error:
-            assert re.search("damaged|shorter", str(error))
-        else:
-            assert count < 12
-            assert store.tally.lost > 0
+            count, said = 0, str(error)
+        assert count < 12
+        assert re.search("damaged|shorter", said) or store.tally.lost > 0
