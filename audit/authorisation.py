@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from biometrics.errors import InputError, NotAuthorisedError
-from biometrics.stores.source import FileSource, FolderSource, Source
+from biometrics.stores.source import FORM, FileSource, FolderSource, Source
 from biometrics.strict_yaml import YamlError, parse_yaml
 from biometrics.templates import GENERATOR
 from reports.files import write_private
 
-FORM = "authorization.yaml"
 LARGEST = 64 << 10
 """Bytes of a form."""
 
@@ -149,14 +148,17 @@ def check_authorisation(
 
     Args:
         store: reads all of it, for the hash.
-        path: the form; where None it is looked for beside the store, then in the current folder.
+        path: the form; where None it is looked for beside the store, in it where it is a folder,
+            then in the current folder.
         today: the day that counts.
 
     Raises:
         NotAuthorisedError: there is none, it is not filled in or not signed, or it holds for
             another store or other days.
     """
-    found = path or next((p for p in (_beside(store), Path(FORM)) if p.is_file()), None)
+    inside = [store.path / FORM] if isinstance(store, FolderSource) else []
+    places = [_beside(store), *inside, Path(FORM)]
+    found = path or next((p for p in places if p.is_file()), None)
     if found is None:
         raise NotAuthorisedError(
             f"{store.name}: no {FORM} beside it or in this folder; 'faceleak authorize' writes one "
@@ -253,7 +255,7 @@ def _filled(text: str) -> bool:
 
 
 def _beside(store: Source) -> Path:
-    """A form inside a folder of templates would change the folder's hash, so it lies beside."""
+    """Also of a folder: what reads its files next need not know about the form."""
     if isinstance(store, FileSource | FolderSource):
         return store.path.absolute().parent / FORM
     return Path(FORM)

@@ -344,10 +344,12 @@ def _finding_fmr(cuts: Sequence[Cut]) -> str:
 
 def _check_coverage(config: StoreAuditConfig, summary: StoreSummary, path: Path) -> None:
     lost = sum(summary.unreadable.values())
+    reasons = tuple(f": {why}" for why in summary.unreadable)
+    rows = [said for said in summary.problems if said.endswith(reasons)]
     check_coverage(
         summary.name,
         Coverage(summary.coverage or 0.0, summary.n_templates, lost, summary.broken),
-        list(summary.unreadable),
+        rows,
         config.min_coverage,
         f"; what could be read is in {path.with_name(REPORT_NAME)}",
     )

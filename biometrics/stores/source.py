@@ -20,6 +20,9 @@ from biometrics.stores.limits import MIB, Limits
 if TYPE_CHECKING:
     from biometrics.stores.relational import Database
 
+FORM = "authorization.yaml"
+"""Who answers for what is done with a store; in a folder it is no part of the store."""
+
 HEAD = 64 << 10
 """Bytes that a form is told by, after unpacking."""
 
@@ -54,7 +57,7 @@ class FolderSource(Source):
 
     @cached_property
     def files(self) -> list[Path]:
-        """All files below it, sorted; hidden ones and links are left out.
+        """All files below it, sorted; hidden ones, links and the form on top are left out.
 
         Raises:
             InputError: more of them than the limit.
@@ -62,7 +65,8 @@ class FolderSource(Source):
         found: list[Path] = []
         for path in self.path.rglob("*"):
             hidden = any(part.startswith(".") for part in path.relative_to(self.path).parts)
-            if hidden or path.is_symlink() or not path.is_file():
+            form = path.name == FORM and path.parent == self.path
+            if hidden or form or path.is_symlink() or not path.is_file():
                 continue
             found.append(path)
             if len(found) > self.limits.files:
@@ -185,8 +189,10 @@ def open_source(location: str, limits: Limits) -> Source:
     # Before anything repeats the location: an address may hold a password, mistyped ones too.
     if "://" in location or location.startswith("env:") or "password=" in location:
         return LiveSource(location, limits)
-    path = Path(location).expanduser()
+    if not location:
+        raise InputError("store: an empty name; give a file, a folder or a database address")
     try:
+        path = Path(location).expanduser()
         if path.is_dir():
             return FolderSource(path, limits)
         if path.exists() and not path.is_file():
@@ -197,7 +203,9 @@ def open_source(location: str, limits: Limits) -> Source:
             raise InputError(f"store {location}: no such file, folder or database address")
         return FileSource(path, limits)
     except OSError as error:
-        raise InputError(f"store {location}: {error.strerror or error}") from error
+        raise InputError(f"store {location[:200]}: {error.strerror or error}") from error
+    except RuntimeError as error:  # of expanduser: no such user
+        raise InputError(f"store {location[:200]}: {error}") from error
 
 
 def database_of(source: Source) -> Database | None:

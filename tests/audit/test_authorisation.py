@@ -180,6 +180,17 @@ def test_the_form_of_a_folder_lies_beside_it_and_not_within(store: Path) -> None
     assert check(store.parent).store == "leak"
 
 
+def test_a_form_within_the_folder_holds_too_and_does_not_change_it(store: Path) -> None:
+    before = opened(store.parent).sha256()
+    form = signed(store.parent)
+    form.rename(store.parent / FORM)
+    assert check(store.parent).owner == "Us"
+    assert opened(store.parent).sha256() == before
+    (store.parent / "sub").mkdir()
+    (store.parent / "sub" / FORM).write_text("not on top: a file like others")
+    assert opened(store.parent).sha256() != before
+
+
 def test_what_somebody_filled_in_is_never_overwritten(store: Path) -> None:
     form = write_form(opened(store))
     assert write_form(opened(store), owner="Us") == form, "nobody had touched it"

@@ -3,14 +3,20 @@ written, nothing that a terminal would obey."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from biometrics.errors import StoreError
+from biometrics.stores.base import open_store
+from tests.audit.conftest import Faceleak
 from tests.audit.hostile_files import ATTACKS, SLOW, Attack
 from tests.audit.limited_runs import Run, run_all
+from tests.biometrics.stores.readers_files import valid_files
 
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What a terminal obeys, besides the end of a line and a tab."""
@@ -60,3 +66,54 @@ def test_one_line_soon_and_nothing_written(name: str, runs: dict[str, Run]) -> N
 @pytest.mark.parametrize("name", SLOW)
 def test_large_ones_too(name: str, slow_runs: dict[str, Run]) -> None:
     check(SLOW[name], slow_runs[name])
+
+
+def test_a_file_that_may_not_be_read(
+    faceleak: Faceleak, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.npy"
+    np.save(path, np.ones((9, 64)))
+
+    def refuse(self: Path, *given: object, **named: object) -> object:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    ended = faceleak("stores", "inspect", path)
+    assert (ended.code, ended.error) == (2, f"faceleak: error: store {path}: Permission denied")
+
+
+@pytest.mark.parametrize(
+    ("location", "says"),
+    [
+        ("", "an empty name"),
+        ("~nobody-of-that-name/x.npy", "home directory"),
+        ("a\0b", "no such file"),
+        ("x" * 5000, "too long"),
+        ("/dev/null", "a pipe or a device"),
+        ("\x1b[2J.npy", "no such file"),
+        ("file:///etc/passwd", "not the address of a database"),
+    ],
+)
+def test_odd_locations(location: str, says: str, faceleak: Faceleak) -> None:
+    ended = faceleak("stores", "inspect", location)
+    assert ended.code == 2
+    assert says in ended.error
+    assert not OBEYED.search(ended.error)
+    assert len(ended.error) < 400
+
+
+FORMS = ["npy", "csv", "jsonl", "parquet", "arrow", "arrow stream", "npz", "safetensors"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_that_is_cut_while_it_is_read(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    path.write_bytes(valid_files()[form])
+    with open_store(str(path)) as store:
+        os.truncate(path, path.stat().st_size // 2)
+        try:
+            count, said = sum(map(len, store.batches())), ""
+        except StoreError as error:
+            count, said = 0, str(error)
+        assert count < 12
+        assert re.search("damaged|shorter", said) or store.tally.lost > 0

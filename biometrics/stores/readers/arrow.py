@@ -256,11 +256,13 @@ class ArrowStore(TableStore):
     form = "Arrow"
 
     def _open_schema(self) -> tuple[pa.Schema, int | None]:
+        self._size = self.source.path.stat().st_size
         with pa.memory_map(str(self.source.path)) as file:
             return _ipc(file).schema, None
 
     def _parts(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         with pa.memory_map(str(self.source.path)) as file:
+            self._still_whole()
             # Others are not even decoded.
             fields = [self._schema.get_field_index(name) for name in columns]
             if min(fields) < 0:
@@ -269,9 +271,16 @@ class ArrowStore(TableStore):
             many = hasattr(table, "num_record_batches")
             step = batch_rows(max(self._width, len(columns)))
             for batch in map(table.get_batch, range(table.num_record_batches)) if many else table:
+                self._still_whole()
                 batch.validate(full=True)
                 for start in range(0, batch.num_rows, step):
+                    self._still_whole()
                     yield batch.slice(start, step)
+
+    def _still_whole(self) -> None:
+        """What is gone from a mapped file ends the program when it is looked at."""
+        if self.source.path.stat().st_size < self._size:
+            raise StoreError(f"{self.name} became shorter while it was read")
 
     @property
     def _width(self) -> int:
