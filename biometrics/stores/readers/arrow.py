@@ -17,6 +17,7 @@ from biometrics.errors import StoreError
 from biometrics.stores.base import Claim, register_store
 from biometrics.stores.batch import Collection, StoreBatch, batch_rows, make_batch
 from biometrics.stores.columns import number_columns
+from biometrics.stores.limited import run_limited
 from biometrics.stores.limits import MIB, Limits
 from biometrics.stores.loose import (
     GROUP,
@@ -30,6 +31,7 @@ from biometrics.stores.loose import (
     numbered,
     roles_of,
 )
+from biometrics.stores.parquet_groups import widths
 from biometrics.stores.source import FileSource
 
 
@@ -223,28 +225,35 @@ class ParquetStore(TableStore):
         return pq.ParquetFile(self.source.path, buffer_size=MIB, pre_buffer=False)
 
     def _parts(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        wide = self._widths()
         with self._file() as file:
             missing = file.metadata.num_rows
             for group in range(file.num_row_groups):
                 rows, done = file.metadata.row_group(group).num_rows, 0
                 try:
-                    step = self._step(file.metadata.row_group(group))
+                    step = self._step(wide[group])
                     for part in file.iter_batches(step, row_groups=[group], columns=columns):
                         done += part.num_rows
                         yield part
                     if done < rows:
                         raise ValueError("fewer rows than it claims")
-                except (pa.ArrowException, OSError, ValueError):
+                except (pa.ArrowException, OSError, ValueError, IndexError):
                     where = f"row group {group}, row {done}"
                     self.tally.skip(where, "is damaged", max(1, rows - done))
                 missing -= rows
             if missing > 0:
                 self.tally.skip("the last row", "the file ends before what it claims", missing)
 
-    def _step(self, group: Any) -> int:
+    def _widths(self) -> list[int]:
+        """Numbers a row of the largest column of each row group."""
+        path = str(self.source.path.absolute())
+        found = run_limited(widths, path, limits=self.limits, what=self.source.name)
+        if not isinstance(found, list) or not all(isinstance(width, int) for width in found):
+            raise StoreError(f"{self.source.name} is a damaged Parquet file")
+        return found
+
+    def _step(self, width: int) -> int:
         """Rows of a part, by how many numbers the group's largest column has."""
-        counts = (group.column(place).num_values for place in range(group.num_columns))
-        width = max(counts, default=1) // max(1, group.num_rows)
         if width > self.limits.dim:
             raise ValueError("more numbers a row than a template has")
         return batch_rows(max(width, len(self._columns)))

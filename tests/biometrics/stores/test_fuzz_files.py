@@ -9,10 +9,17 @@ from hypothesis import HealthCheck, given, settings
 
 from biometrics.errors import FaceleakError
 from biometrics.stores.base import open_store
+from biometrics.stores.readers import arrow
+from tests.biometrics.stores.forked import run_forked
 from tests.biometrics.stores.fuzz import EXAMPLES, SLOW_EXAMPLES, mutations
 from tests.biometrics.stores.readers_files import valid_files
 
 VALID = valid_files()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrow, "run_limited", run_forked)
 
 
 def read(path: Path, data: bytes) -> int:
@@ -53,6 +60,17 @@ def test_the_valid_file_is_read(form, tmp_path):
 @pytest.mark.parametrize("form", VALID)
 def test_damage_gives_typed_errors_only(form, tmp_path):
     run(form, EXAMPLES, tmp_path / "store")
+
+
+def test_a_footer_that_ends_the_library_ends_its_own_process_only(tmp_path):
+    """Some of these flips abort the process that asks pyarrow for a column's figures."""
+    data = VALID["parquet"]
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    for place in range(footer + 16, footer + 26):
+        for bit in range(8):
+            flipped = bytearray(data)
+            flipped[place] ^= 1 << bit
+            assert read(tmp_path / "store", bytes(flipped)) <= 12
 
 
 @pytest.mark.slow
