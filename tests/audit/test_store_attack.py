@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,8 @@ def dlib() -> Backbone:
 def leaked() -> LeakedTemplates:
     people = dlib_people(PEOPLE, PICTURES)
     names = np.array([f"S-{n}" for n in people.person])
-    return LeakedTemplates(people.vectors, [f"T-{i}" for i in range(len(names))], names, True, "k")
+    ids = [f"T-{i}" for i in range(len(names))]
+    return LeakedTemplates(people.vectors, ids, names, np.ones(len(names), dtype=bool), "k")
 
 
 @pytest.fixture(scope="module")
@@ -105,20 +107,22 @@ def test_controls_show_what_they_say(
 ) -> None:
     random = np.random.default_rng(1)
     sampled = leaked.vectors[::2] + random.normal(scale=0.01, size=(PEOPLE, 128)).astype(np.float32)
-    mean, nearest, other = controls_of(leaked, made, dlib, sampled, seed=3)
-    assert [c.name for c in (mean, nearest, other)] == [
+    mean, nearest, drawn, other = controls_of(leaked, made, dlib, sampled, seed=3)
+    assert [c.name for c in (mean, nearest, drawn, other)] == [
         "control:mean",
         "control:nearest",
         "control:random",
+        "control:shuffled",
     ]
     assert len(np.unique(mean.vectors["dlib"], axis=0)) == 1
     scores = similarity_matrix(leaked.vectors, sampled, "l2")
     np.testing.assert_array_equal(nearest.vectors["dlib"], sampled[scores.argmax(axis=1)])
-    rows = [
-        int(np.flatnonzero((made.vectors["dlib"] == v).all(axis=1))[0])
-        for v in other.vectors["dlib"]
-    ]
+    assert {v.tobytes() for v in drawn.vectors["dlib"]} <= {v.tobytes() for v in sampled}
+    assert len(np.unique(drawn.vectors["dlib"], axis=0)) > 1
+    own = made.vectors["dlib"]
+    rows = [int(np.flatnonzero((own == v).all(axis=1))[0]) for v in other.vectors["dlib"]]
     assert (leaked.subjects[rows] != leaked.subjects).all()
+    np.testing.assert_array_equal(other.detected, made.detected[rows])
 
 
 def _assembly(leaked: LeakedTemplates, dlib: Backbone, threshold: float) -> StoreAssembly:
@@ -159,13 +163,14 @@ def test_without_labels_nothing_is_said_of_second_templates(
     leaked: LeakedTemplates, made: StoreAttempt, dlib: Backbone
 ) -> None:
     alone = LeakedTemplates(
-        leaked.vectors, leaked.templates, np.array(leaked.templates), False, "k"
+        leaked.vectors, leaked.templates, np.array(leaked.templates), ~leaked.known, "k"
     )
     assembly = _assembly(alone, dlib, -0.6)
     (row,) = assembly.rows([made])
     why = NotMeasured(not_measured=NO_LABELS)
     judge = row.judges["dlib"]
     assert judge.type2["1e-2"] == judge.type2_reference["1e-2"] == judge.rank1 == why
+    assert judge.reconstruction_fmr["1e-2"] == assembly.told_apart(made) == why
     assert isinstance(judge.type1["1e-2"], Measured)
     backbone = assembly.backbone()
     assert backbone.realised_fmr["1e-2"] == backbone.tmr["1e-2"] == why
@@ -174,6 +179,36 @@ def test_without_labels_nothing_is_said_of_second_templates(
     bound = assembly.all_pairs_rate()["1e-2"]
     assert isinstance(bound, Measured)
     assert bound.value == pytest.approx((pairs >= -0.6).mean())
+
+
+def test_where_some_are_named_people_are_told_from_these_alone(
+    leaked: LeakedTemplates, made: StoreAttempt, dlib: Backbone
+) -> None:
+    """The second half of the templates loses its names: each becomes a person of its own."""
+    known = np.arange(len(leaked)) < len(leaked) // 2
+    subjects = np.where(known, leaked.subjects, leaked.templates)
+    part = LeakedTemplates(leaked.vectors, leaked.templates, subjects, known, "k")
+    first = LeakedTemplates(
+        leaked.vectors[known],
+        leaked.templates[: known.sum()],
+        leaked.subjects[known],
+        known[known],
+        "k",
+    )
+    assert made.crops is not None
+    half = replace(
+        made, detected=made.detected[known], vectors={"dlib": made.vectors["dlib"][known]}
+    )
+    mixed, alone = _assembly(part, dlib, -0.6), _assembly(first, dlib, -0.6)
+    (row,), (own,) = mixed.rows([made]), alone.rows([half])
+    for name in ("type2", "type2_reference", "reconstruction_fmr", "rank1"):
+        assert getattr(row.judges["dlib"], name) == getattr(own.judges["dlib"], name)
+    all_of = row.judges["dlib"].type1["1e-2"]
+    assert isinstance(all_of, Measured)
+    assert all_of.n == len(set(subjects.tolist()))
+    assert mixed.backbone().tmr == alone.backbone().tmr
+    assert mixed.backbone().realised_fmr == alone.backbone().realised_fmr
+    assert mixed.told_apart(made) == alone.told_apart(half)
 
 
 def test_a_prediction_stands_beside_what_it_is_worth(leaked: LeakedTemplates) -> None:

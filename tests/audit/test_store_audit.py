@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from audit.authorisation import FORM
 from biometrics.backbones.base import load_backbone
 from biometrics.backbones.embed import embed
 from biometrics.faces.folder import load_folder_faces, read_pictures
 from biometrics.faces.shipped import shipped_subjects
+from biometrics.templates import TemplateSet
 from reports.results import Measured, NotMeasured, Results, load_results
 from tests.audit import tiny
 from tests.audit.conftest import Faceleak
@@ -89,7 +93,8 @@ def test_an_audit_without_photographs(audit: Audit, faceleak: Faceleak, tmp_path
     assert summary.authorised_by
     assert "LFW" in summary.calibration
     rows = {row.attack: row for row in found.attacks}
-    assert set(rows) == {"appearance", "control:mean", "control:nearest", "control:random"}
+    controls = {f"control:{name}" for name in ("mean", "nearest", "random", "shuffled")}
+    assert set(rows) == {"appearance", *controls}
     judge = rows["appearance"].judges["dlib"]
     assert not judge.unseen
     for rates in (judge.type1, judge.type2, judge.type2_reference, judge.margin_over_nearest):
@@ -120,6 +125,39 @@ def _no_name_below(run: Path) -> None:
             content = path.read_bytes()
             assert b"Person " not in content, path
             assert b"O'Neil" not in content, path
+
+
+def test_what_an_audit_keeps_of_a_leak_needs_the_form_too(
+    audit: Audit, faceleak: Faceleak, tmp_path: Path
+) -> None:
+    audit(write(tmp_path / "a.pickle"))
+    kept = tmp_path / "elsewhere" / "templates.parquet"
+    kept.parent.mkdir()
+    shutil.copy(tmp_path / "run" / "store" / "templates.parquet", kept)
+    ended = faceleak("audit", "--store", kept, "--out", tmp_path / "other", *SMALL)
+    assert ended.code == 5
+
+
+def test_the_order_of_what_is_kept_gives_nobody_away(audit: Audit, tmp_path: Path) -> None:
+    audit(write(tmp_path / "a.pickle"))
+    kept = TemplateSet.load(tmp_path / "run" / "store" / "templates.parquet")
+    assert kept.table["subject_id"].is_monotonic_increasing
+    outcomes = pd.read_parquet(tmp_path / "run" / "outcomes.parquet")
+    assert outcomes["subject"].is_monotonic_increasing
+
+
+def test_a_changed_form_is_said_in_the_next_report(
+    audit: Audit, faceleak: Faceleak, tmp_path: Path
+) -> None:
+    store = write(tmp_path / "a.pickle")
+    audit(store)
+    form = tmp_path / FORM
+    form.write_text(form.read_text().replace('purpose: "tests"', 'purpose: "more tests"'))
+    ended = faceleak("audit", "--store", store, "--out", tmp_path / "run", *SMALL)
+    assert ended.code == 0
+    found = load_results(tmp_path / "run").store
+    assert found is not None
+    assert found.purpose == "more tests"
 
 
 def test_a_purge_leaves_the_figures_and_nothing_of_anybody(
@@ -201,7 +239,8 @@ def test_without_labels_the_rate_of_all_pairs_is_an_upper_bound(
     found = audit(store)
     assert found.store is not None
     assert found.store.n_subjects is None
-    assert found.store.n_audited_subjects == 36
+    assert found.store.n_audited_subjects == 0
+    assert found.store.n_audited_of_nobody == found.store.n_audited_templates == 36
     judge = found.attacks[0].judges["dlib"]
     assert isinstance(judge.type2["1e-2"], NotMeasured)
     assert isinstance(found.backbones["dlib"].realised_fmr["1e-2"], NotMeasured)
@@ -212,7 +251,8 @@ def test_without_labels_the_rate_of_all_pairs_is_an_upper_bound(
     distances = np.linalg.norm(vectors[:, None] - vectors[None], axis=-1)
     pairs = -distances[np.triu_indices(36, 1)]
     assert bound.value == pytest.approx((pairs >= threshold).mean())
-    assert isinstance(found.store.told_apart, Measured)
+    assert isinstance(found.store.told_apart, NotMeasured)
+    assert "36 templates (whose, nobody says)" in found.verdict
 
 
 def test_other_models_are_asked_beside_their_calibration(audit: Audit, tmp_path: Path) -> None:
