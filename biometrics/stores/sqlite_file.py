@@ -178,9 +178,13 @@ class SqliteDatabase(Database):
             yield from self._by_number(table, chosen)
             return
         listed = ", ".join(f"t.{quoted(column)}" for column in chosen)
-        blocks = self._blocks(f"SELECT {listed} FROM {self._from(table)}", ())
+        left = self._most_rows
         try:
-            yield from blocks
+            for block in self._blocks(f"SELECT {listed} FROM {self._from(table)}", ()):
+                left -= len(block)
+                if left < 0:
+                    raise self._endless(table)
+                yield block
         except sqlite3.Error as error:
             raise self._damage(table, "cannot be read to its end", error) from error
 
@@ -194,31 +198,49 @@ class SqliteDatabase(Database):
             last = start - 1
             try:
                 for block in self._blocks(query, (start,)):
-                    last = _number(block[-1][0])
+                    last = self._in_order(table, block, last)
                     yield [row[1:] for row in block]
                 return
             except _BrokenBlockError as error:
                 if error.rows:
-                    last = _number(error.rows[-1][0])
+                    last = self._in_order(table, error.rows, last)
                     yield [row[1:] for row in error.rows]
                 broken = error
             # Python's cursor drops the row before the one that fails: it is asked for alone.
             if (alone := self._first(f"{query} LIMIT 1", last + 1)) is not None:
+                self._in_order(table, [alone], last)
                 yield [alone[1:]]
                 start = _number(alone[0]) + 1
                 continue
             last = max(last, 0)
             start = self._behind(table, number, last + 1)
-            if start is None:
+            if start is None or start <= last:
                 raise self._damage(table, "cannot be read to its end", broken) from broken
             lost = self._believable(start - last - 1)
             damaged: tuple[Value, ...] = (Damaged("a damaged page, or a value of absurd size"),)
             for first in range(0, lost, BLOCK_ROWS):
                 yield [damaged * len(columns)] * min(BLOCK_ROWS, lost - first)
 
+    def _in_order(self, table: str, rows: Rows, last: int) -> int:
+        """The number of the last of these rows. Pages that point in a circle would give rows for
+        ever; but then their numbers do not rise."""
+        for row in rows:
+            if (number := _number(row[0])) <= last:
+                raise self._endless(table)
+            last = number
+        return last
+
+    def _endless(self, table: str) -> StoreError:
+        return StoreError(f"{self.path}: table {printable(table)} is damaged: its rows do not end")
+
+    @cached_property
+    def _most_rows(self) -> int:
+        """What the file has room for, at least 1."""
+        return max(1, self.path.stat().st_size // LEAST_ROW)
+
     def _believable(self, rows: int) -> int:
         """No more rows than the file has room for."""
-        return max(1, min(rows, self.path.stat().st_size // LEAST_ROW))
+        return max(1, min(rows, self._most_rows))
 
     def _behind(self, table: str, number: str, start: int) -> int | None:
         """The first row number after the damage at ``start`` from which on the table can be read:
