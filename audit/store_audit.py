@@ -299,8 +299,8 @@ def _attack_results(
     )
     people = len(set(leaked.subjects.tolist()))
     drawn = len(leaked) < summary.n_templates
-    whose = bool(leaked.known.all())
-    verdict = decide(rows, Store(assembly.name, people, drawn=drawn, labelled=whose))
+    unnamed = int((~leaked.known).sum())
+    verdict = decide(rows, Store(assembly.name, people, drawn=drawn, unnamed=unnamed))
     fmr, backbone = _finding_fmr(target.cuts), assembly.backbone()
     here = backbone.realised_fmr.get(fmr)
     known = StoreEvidence(summary, rows, fmr, open_model=_is_open(assembly.name))

@@ -84,7 +84,7 @@ class Store:
         generated: whether they are nobody.
         quick: whether the attack was trained on a part of the data only.
         drawn: whether they are a draw of more.
-        labelled: whether it is known whose the templates are.
+        unnamed: how many of them are single templates of which nobody says whose they are.
     """
 
     target: str
@@ -92,7 +92,7 @@ class Store:
     generated: bool = False
     quick: bool = False
     drawn: bool = False
-    labelled: bool = True
+    unnamed: int = 0
 
 
 @dataclass(frozen=True)
@@ -195,9 +195,25 @@ def _reason(best: _Candidate, policy: dict[str, Any], own_only: bool) -> str:
     return text
 
 
+def _who(store: Store) -> str:
+    """``258 people``, as far as it is known that they are people."""
+    named = store.subjects - store.unnamed
+    if not named:
+        return f"{_counted(store.unnamed, 'template')} (whose, nobody says)"
+    people = _counted(named, "generated person" if store.generated else "person")
+    who = people + (" (who are nobody)" if store.generated else "")
+    if store.unnamed:
+        who += f" and {_counted(store.unnamed, 'template')} of nobody named"
+    return who
+
+
+def _counted(count: int, what: str) -> str:
+    if count == 1:
+        return f"1 {what}"
+    return f"{count:,} " + (what[:-6] + "people" if what.endswith("person") else f"{what}s")
+
+
 def _sentence(best: _Candidate, store: Store, own_only: bool) -> str:
-    people = "generated people (who are nobody)" if store.generated else "people"
-    people = people if store.labelled else "templates (whose, nobody says)"
     where = "drawn from this store" if store.drawn else "in this store"
     percent = 100 * best.sar.value
     digits = 0 if 1 <= percent < 99 else 1
@@ -208,7 +224,7 @@ def _sentence(best: _Candidate, store: Store, own_only: bool) -> str:
         else f"by {best.judge}, which the attack never saw"
     )
     text = (
-        f"{part} of the {store.subjects:,} {people} {where} would be accepted "
+        f"{part} of the {_who(store)} {where} would be accepted "
         f"{by_whom}, from a face rebuilt out of their {store.target} template and injected without "
         f"a liveness check, at a false match rate of 1 in {round(1 / fmr_value(best.fmr)):,}."
     )

@@ -170,8 +170,10 @@ def test_the_sentence_knows_generated_people_and_quick_runs() -> None:
 def test_the_sentence_knows_draws_and_templates_of_nobody_knows_whom() -> None:
     drawn = decide([row(dlib=OWN)], Store("dlib", 9, drawn=True)).sentence
     assert "9 people drawn from this store" in drawn
-    alone = decide([row(dlib=OWN)], Store("dlib", 9, labelled=False)).sentence
+    alone = decide([row(dlib=OWN)], Store("dlib", 9, unnamed=9)).sentence
     assert "9 templates (whose, nobody says) in this store" in alone
+    some = decide([row(dlib=OWN)], Store("dlib", 9, unnamed=8)).sentence
+    assert "of the 1 person and 8 templates of nobody named in this store" in some
 
 
 def test_who_may_speak_for_others() -> None:
