@@ -10,16 +10,21 @@ from biometrics.metrics.intervals import NotMeasured as NoFact
 from biometrics.metrics.intervals import mean_over_subjects, subject_means
 from reports.results import Estimate, Measured, NotMeasured
 
-DIGITS = 12
-"""Decimals of an end of an interval; what lies behind is rounding of the bootstrap's means."""
+TINY = 1e-12
+"""So near to 0 or 1 an end of an interval is 0 or 1: the rest is rounding in the bootstrap."""
 
 
 def estimate(fact: Fact) -> Estimate:
     """An interval, or the reason why there is none, as the schema writes it."""
     if isinstance(fact, NoFact):
         return NotMeasured(not_measured=fact.reason)
-    low, high = (None if end is None else round(end, DIGITS) for end in (fact.low, fact.high))
-    return Measured(value=fact.value, low=low, high=high, n=fact.n)
+    return Measured(value=fact.value, low=_end(fact.low), high=_end(fact.high), n=fact.n)
+
+
+def _end(value: float | None) -> float | None:
+    if value is None:
+        return None
+    return next((whole for whole in (0.0, 1.0) if abs(value - whole) < TINY), value)
 
 
 def mean_estimate(values: NDArray[np.floating], index: NDArray[np.intp], seed: int) -> Estimate:

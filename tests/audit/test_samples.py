@@ -82,3 +82,10 @@ def test_averages_are_within_subjects_first() -> None:
     assert isinstance(share, Measured)
     assert (found.value, found.n) == (share.value, share.n) == (0.5, 2)
     assert share.low is not None
+
+
+def test_rounding_at_the_ends_of_an_interval_goes() -> None:
+    found = estimate(Interval(0.5, 2e-17, 0.9999999999999, 7))
+    assert found == Measured(value=0.5, low=0.0, high=1.0, n=7)
+    kept = estimate(Interval(0.5, 1e-9, 0.7, 7))
+    assert kept == Measured(value=0.5, low=1e-9, high=0.7, n=7)

@@ -97,9 +97,9 @@ def test_people_of_a_csv_are_found_by_any_key_or_said_to_be_nobody(tmp_path: Pat
     subjects: list[str | None] = [f"u{i}" for i in range(count)]
     names: list[str | None] = [f"N {i}" for i in range(count)]
     batch = make_batch(where, vectors, ids, subjects, names)
-    sample = Drawing(1000, 3).through([batch]).sample(where)
+    sample = Drawing(1000, b"key").through([batch]).sample(where)
     nameless = make_batch(where, vectors, ids, None, names)
-    unlabelled = Drawing(1000, 3).through([nameless]).sample(where)
+    unlabelled = Drawing(1000, b"key").through([nameless]).sample(where)
     table = tmp_path / "l.csv"
     for key, who in (("template_id", ids), ("subject_id", subjects), ("name", names)):
         lines = [f"{name},{'ab'[i % 2]}" for i, name in enumerate(who)]
@@ -119,7 +119,7 @@ def test_a_value_of_few_people_is_counted_and_not_written(tmp_path: Path) -> Non
     where = Collection("x", 4, "float32")
     vectors = np.random.default_rng(2).normal(size=(60, 4)).astype(np.float32)
     ids = [f"t{i}" for i in range(60)]
-    sample = Drawing(100, 3).through([make_batch(where, vectors, ids)]).sample(where)
+    sample = Drawing(100, b"key").through([make_batch(where, vectors, ids)]).sample(where)
     table = tmp_path / "l.csv"
     values = [("common", "usual", "Ann")[0 if i < 25 else 1 if i < 57 else 2] for i in range(60)]
     lines = [f"{name},{value},{value}" for name, value in zip(ids, values, strict=True)]

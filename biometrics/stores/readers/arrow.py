@@ -247,7 +247,10 @@ class ParquetStore(TableStore):
     def _widths(self) -> list[int]:
         """Numbers a row of the largest column of each row group."""
         path = str(self.source.path.absolute())
-        found = run_limited(widths, path, limits=self.limits, what=self.source.name)
+        try:
+            found = run_limited(widths, path, limits=self.limits, what=self.source.name)
+        except StoreError as error:
+            raise StoreError(f"{self.source.name} is a damaged Parquet file: {error}") from error
         if not isinstance(found, list) or not all(isinstance(width, int) for width in found):
             raise StoreError(f"{self.source.name} is a damaged Parquet file")
         return found
