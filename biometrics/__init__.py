@@ -67,10 +67,11 @@ def _declare_missing(_extension: ModuleType) -> None:
     import torch
     from torch import library
 
+    declare = vars(library)["Library"]
     for name, schema in _SCHEMAS.items():
         if hasattr(torch.ops.torchvision, name):
             continue
-        fragment = library.Library("torchvision", "FRAGMENT")
+        fragment = declare("torchvision", "FRAGMENT")
         fragment.define(schema)
         if name == "nms":
             for device in ("CPU", "CUDA"):

@@ -55,7 +55,7 @@ BROKEN = "def _has_ops():\n    return False\n"
 WHOLE = """
 import torch
 from torch import library
-whole = library.Library("torchvision", "DEF")
+whole = vars(library)["Library"]("torchvision", "DEF")
 for name in ("nms", "qnms"):
     whole.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     whole.impl(name, lambda dets, scores, t: torch.tensor([42]), "CPU")
