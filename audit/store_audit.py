@@ -28,7 +28,14 @@ from audit.store_samples import draw_store_samples
 from audit.stores_tools import Coverage, check_coverage
 from audit.verdict import HEADLINE_FMR, NOTES, Store, decide
 from audit.watch import Watch
-from biometrics.backbones.base import BACKBONES, Backbone, identity, load_backbone
+from biometrics.backbones.base import (
+    BACKBONES,
+    OWN_LICENCE,
+    Backbone,
+    BackboneSpec,
+    identity,
+    load_backbone,
+)
 from biometrics.errors import ConfigError, FaceleakError, WeightsError
 from biometrics.faces.images import digest
 from biometrics.faces.shipped import shipped_model_path
@@ -272,7 +279,7 @@ def _results(
         store=summary,
     )
     if attacked is None:
-        known = StoreEvidence(summary, [], HEADLINE_FMR, open_model=_is_open(summary.backbone))
+        known = StoreEvidence(summary, [], HEADLINE_FMR, open_model=False)
         update: dict[str, Any] = {
             "verdict": f"No face was rebuilt: {summary.not_inverted}.",
             "grade_reason": "no attack was tried",
@@ -303,7 +310,7 @@ def _attack_results(
     verdict = decide(rows, Store(assembly.name, people, drawn=drawn, unnamed=unnamed))
     fmr, backbone = _finding_fmr(target.cuts), assembly.backbone()
     here = backbone.realised_fmr.get(fmr)
-    known = StoreEvidence(summary, rows, fmr, open_model=_is_open(assembly.name))
+    known = StoreEvidence(summary, rows, fmr, open_model=_is_open(target.backbone.spec))
     shown = choose_rows(leaked.subjects, config.output.samples, config.seed)
     attempts = assembly.attempts(made)
     return {
@@ -331,9 +338,10 @@ def _strangers_here(rate: Estimate | None, fmr: str) -> str:
     )
 
 
-def _is_open(backbone: str) -> bool:
-    """Whether anybody can have the weights of a backbone: it has a published file."""
-    return bool(backbone) and BACKBONES.names().count(backbone) > 0
+def _is_open(spec: BackboneSpec) -> bool:
+    """Whether anybody can have these weights: a published file, and not one of the user's own."""
+    own = ":" in spec.name or spec.licence == OWN_LICENCE
+    return spec.sha256 is not None and not own
 
 
 def _finding_fmr(cuts: Sequence[Cut]) -> str:

@@ -26,6 +26,9 @@ from biometrics.registry import Registry
 Similarity = Literal["cosine", "l2"]
 """How two templates are compared: the cosine, or minus the Euclidean distance."""
 
+OWN_LICENCE = "not known"
+"""Terms of a weight file of the user's own."""
+
 Crop = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Affine [2, 3] from canonical-crop pixels to a backbone's input pixels."""
 
@@ -76,7 +79,7 @@ class BackboneSpec:
         return replace(
             self,
             sha256=sha256,
-            licence="not known",
+            licence=OWN_LICENCE,
             origin=f"a file of the user's own, {path.name}",
             customary_threshold=None,
             bf16_measured=False,
