@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,35 @@ class Judge:
         return self.backbone.spec.similarity
 
 
+class AtThresholds(NamedTuple):
+    """A judge's thresholds, and what it makes of genuine templates at each."""
+
+    thresholds: dict[str, Threshold]
+    tmr: dict[str, Estimate]
+    realised_fmr: dict[str, Estimate]
+
+
+def at_thresholds(
+    cuts: Iterable[Cut],
+    templates: NDArray[np.float32],
+    subjects: NDArray[np.str_],
+    kind: Similarity,
+    seed: int,
+) -> AtThresholds:
+    """TMR and realised FMR of templates [N, D] of these subjects [N] at every threshold."""
+    found = AtThresholds({}, {}, {})
+    for cut in cuts:
+        if cut.value is None:
+            for column in found:
+                column[cut.label] = NotMeasured(not_measured=cut.why)
+            continue
+        known = (templates, subjects, kind, cut.value)
+        found.thresholds[cut.label] = cut.value
+        found.tmr[cut.label] = estimate(tmr(*known, seed=seed))
+        found.realised_fmr[cut.label] = estimate(realised_fmr(*known, seed=seed))
+    return found
+
+
 class Bench:
     """All judges that are ready, and what is measured of them before any attack.
 
@@ -120,18 +150,8 @@ class Bench:
 
     def _backbone(self, judge: Judge) -> BackboneResult:
         spec = judge.backbone.spec
-        thresholds: dict[str, Threshold] = {}
-        rates: dict[str, Estimate] = {}
-        realised: dict[str, Estimate] = {}
-        for cut in judge.cuts:
-            if cut.value is None:
-                reason = NotMeasured(not_measured=cut.why)
-                thresholds[cut.label] = rates[cut.label] = realised[cut.label] = reason
-                continue
-            known = (judge.leaked, self.subjects, spec.similarity, cut.value)
-            thresholds[cut.label] = cut.value
-            rates[cut.label] = estimate(tmr(*known, seed=self.seed))
-            realised[cut.label] = estimate(realised_fmr(*known, seed=self.seed))
+        known = (judge.leaked, self.subjects)
+        thresholds, rates, realised = at_thresholds(judge.cuts, *known, spec.similarity, self.seed)
         pairs = self._view2(judge)
         return BackboneResult(
             dim=spec.dim,

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from audit.estimates import estimate, rate_estimate
 from audit.judged import Tell, judge_result, nobody
-from audit.judging import Cut
+from audit.judging import Cut, at_thresholds
 from audit.outcomes import OutcomeLog
 from audit.predicted import predicted_agreement
 from audit.store_attack import LeakedTemplates, StoreAttempt, Vectors
 from biometrics.backbones.base import Backbone
 from biometrics.metrics.pairs import group
 from biometrics.metrics.success import Attempts, told_apart
-from biometrics.metrics.verification import realised_fmr, tmr
+from biometrics.metrics.verification import realised_fmr
 from reports.results import (
     AttackResult,
     BackboneResult,
@@ -27,7 +27,6 @@ from reports.results import (
     NotMeasured,
     PredictedAgreement,
     Seconds,
-    Threshold,
 )
 
 NO_PHOTOGRAPHS = "there are no photographs in this audit"
@@ -157,29 +156,20 @@ class StoreAssembly:
     def backbone(self) -> BackboneResult:
         """The attacked model, as the store's own templates show it."""
         spec = self.target.backbone.spec
-        known = self.labelled
-        thresholds: dict[str, Threshold] = {}
-        rates: dict[str, Estimate] = {}
-        realised: dict[str, Estimate] = {}
-        for cut in self.target.cuts:
-            if cut.value is None:
-                reason = NotMeasured(not_measured=cut.why)
-                thresholds[cut.label] = rates[cut.label] = realised[cut.label] = reason
-                continue
-            thresholds[cut.label] = cut.value
-            if known is None:
-                rates[cut.label] = realised[cut.label] = NotMeasured(not_measured=NO_LABELS)
-                continue
-            people = (self.leaked.vectors[known], self.leaked.subjects[known], self.kind, cut.value)
-            rates[cut.label] = estimate(tmr(*people, seed=self.seed))
-            realised[cut.label] = estimate(realised_fmr(*people, seed=self.seed))
+        known = slice(None) if self.labelled is None else self.labelled
+        people = (self.leaked.vectors[known], self.leaked.subjects[known])
+        found = at_thresholds(self.target.cuts, *people, self.kind, self.seed)
+        rates, realised = found.tmr, found.realised_fmr
+        if self.labelled is None:
+            why = NotMeasured(not_measured=NO_LABELS)
+            rates, realised = dict.fromkeys(rates, why), dict.fromkeys(realised, why)
         nothing = NotMeasured(not_measured=NO_PHOTOGRAPHS)
         return BackboneResult(
             dim=spec.dim,
             similarity=spec.similarity,
             differentiable=spec.differentiable,
             licence=spec.licence,
-            thresholds=thresholds,
+            thresholds=found.thresholds,
             tmr=rates,
             realised_fmr=realised,
             eer=nothing,
