@@ -118,7 +118,7 @@ class Attempts:
             inputs = self._inputs(name, checked, seed)
             fitted = functools.partial(self._fitted, name, checked, seed)
         else:
-            trained = self._trained(name, checked, seed)
+            trained = self.trained(name, checked, seed)
             inputs = {"attack": trained.key}
             fitted = functools.partial(self._loaded, name, checked, seed, trained)
         if self.models.leaked.keys:
@@ -138,9 +138,10 @@ class Attempts:
 
     def fit(self, name: str, settings: AttackSettings, *, seed: int) -> Fitted:
         """The fitted attack, from its finished stage where there is one."""
-        return self._loaded(name, settings, seed, self._trained(name, settings, seed))
+        return self._loaded(name, settings, seed, self.trained(name, settings, seed))
 
-    def _trained(self, name: str, settings: AttackSettings, seed: int) -> Stage:
+    def trained(self, name: str, settings: AttackSettings, seed: int) -> Stage:
+        """The stage of the fitted attack."""
         return self.run.stage(
             f"attacks/{file_name(name)}",
             self._inputs(name, settings, seed),

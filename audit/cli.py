@@ -20,6 +20,7 @@ from audit.cli_compare import compare
 from audit.cli_faces import faces_app
 from audit.cli_options import Authorization, FolderOut, Json, Reveal, Set, echo_json
 from audit.cli_stores import stores_app
+from audit.cli_stress import stress
 from audit.cli_tools import doctor, embed
 from audit.cli_weights import weights_app
 from audit.failures import Interrupted, explain
@@ -143,6 +144,7 @@ def train(
 
 
 app.command()(compare)
+app.command()(stress)
 app.command()(embed)
 
 

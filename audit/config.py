@@ -74,6 +74,8 @@ class FacesSettings(_Group):
         attacker, leaked: two such folders.
         synth: generated people.
         pairs: file of verification pairs in the form of LFW's View 2, to print the accuracy on it.
+        leak_most_pictured: so many of the people with the most pictures of ``path`` leaked,
+            whatever the split says of them.
     """
 
     path: UserPath | None = None
@@ -81,6 +83,7 @@ class FacesSettings(_Group):
     leaked: UserPath | None = None
     synth: SynthSettings | None = None
     pairs: UserPath | None = None
+    leak_most_pictured: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -93,6 +96,8 @@ class FacesSettings(_Group):
                 f"give exactly one of path, attacker with leaked, or synth; got {found}"
                 + (f" (--set faces.{ways[-1]}=null drops one)" if ways else "")
             )
+        if self.leak_most_pictured and self.path is None:
+            raise ValueError("leak_most_pictured changes the split of one folder; give path")
         return self
 
 

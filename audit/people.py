@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from audit.split import (
     Role,
     Split,
     attacker_folder_role,
+    most_pictured,
     quick_subjects,
     role_of,
     split_rows,
@@ -104,8 +106,16 @@ def gather_people(config: AuditConfig, run: RunFolder, watch: Watch) -> People:
 def _one_folder(config: AuditConfig) -> _Source:
     assert config.faces.path is not None
     files = _quick(list_pictures(config.faces.path), config)
-    roles = {name: role_of(name, seed=config.seed) for name in {f.parent.name for f in files}}
-    return _Source(files, roles, 0, {"faces": hash_files(files)})
+    counts = Counter(f.parent.name for f in files)
+    roles = {name: role_of(name, seed=config.seed) for name in counts}
+    most = most_pictured(counts, config.faces.leak_most_pictured)
+    roles |= dict.fromkeys(most, "leaked")
+    notes = (
+        [f"the {len(most):,} people with the most pictures leaked, whatever the split says of them"]
+        if most
+        else []
+    )
+    return _Source(files, roles, 0, {"faces": hash_files(files)}, notes)
 
 
 def _two_folders(config: AuditConfig) -> _Source:

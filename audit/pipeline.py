@@ -52,7 +52,7 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
     Raises:
         FaceleakError: anything that a user can cause, in one line.
     """
-    _check(config, out)
+    check_audit(config, out)
     settings = digest(effective_yaml(config).encode())
     with RunFolder(out) as run, run.journal.telling("audit", settings=settings):
         _leave_other_results(config, run, watch)
@@ -123,7 +123,7 @@ def _warn_of_few(config: AuditConfig, people: People, watch: Watch) -> None:
             )
 
 
-def _check(config: AuditConfig, out: Path) -> None:
+def check_audit(config: AuditConfig, out: Path) -> None:
     """Find misspelt names and absent files before hours of work, not after."""
     faces = config.faces
     for folder in (faces.path, faces.attacker, faces.leaked):

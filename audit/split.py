@@ -10,7 +10,7 @@ import csv
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -56,6 +56,12 @@ def attacker_folder_role(name: str, *, seed: int) -> Role:
 def quick_subjects(names: Iterable[str], *, seed: int) -> frozenset[str]:
     """The quarter of the subjects that a quick run uses."""
     return frozenset(n for n in names if unit_hash(n, purpose="quick", seed=seed) < QUICK_SHARE)
+
+
+def most_pictured(counts: Mapping[str, int], wanted: int) -> list[str]:
+    """The ``wanted`` subjects with the most pictures, given the number of each; of equal ones those
+    whose names come first."""
+    return sorted(counts, key=lambda name: (-counts[name], name))[:wanted]
 
 
 @dataclass(frozen=True)

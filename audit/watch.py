@@ -84,7 +84,7 @@ class Watch:
     def note(self, text: str) -> None:
         """Print one line."""
         if self._console is not None:
-            self._console.print(clean(text), markup=False, soft_wrap=True)
+            self._console.print(clean(text), markup=False, emoji=False, soft_wrap=True)
 
     @contextmanager
     def _bar(self, description: str, total: int | None, in_bytes: bool) -> Iterator[Step]:

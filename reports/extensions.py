@@ -1,4 +1,4 @@
-"""The parts of results.json beside the attacks: stress, protections, findings, gates.
+"""The parts of results.json beside the attacks: protections, findings, gates.
 
 Complete from the first schema version, empty until a run fills them.
 """
@@ -8,20 +8,6 @@ from __future__ import annotations
 from pydantic import Field
 
 from reports.schema import ByFmr, Estimate, Model, Severity
-
-
-class StressResult(Model):
-    """Success of an attack under one perturbation."""
-
-    perturbation: str
-    strength: float | None = None
-    attack: str
-    backbone: str
-    judge: str
-    type1: ByFmr = Field(default_factory=dict)
-    type2: ByFmr = Field(default_factory=dict)
-    difference: ByFmr = Field(default_factory=dict)  # paired, against the unperturbed attack
-    note: str = ""
 
 
 class ProtectionResult(Model):

@@ -5,7 +5,7 @@ removals need a new schema version. A rate is always an ``Estimate``; what was n
 ``NotMeasured`` with its reason and never a 0, a NaN or a missing row.
 
 The parts live in ``schema`` (base, estimate), ``measures`` (backbones, attacks, figures' data) and
-``extensions`` (stress, protections, comparison, store, findings); import all of them from here.
+``extensions`` (protections, findings, gates), ``stress_results``; import all of them from here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from reports.extensions import (
     Finding,
     GateResult,
     ProtectionResult,
-    StressResult,
 )
 from reports.files import write_private
 from reports.measures import (
@@ -70,13 +69,24 @@ from reports.store_results import (
     StoreCollection,
     StoreSummary,
 )
+from reports.stress_results import (
+    CLEAN,
+    STRESS_FAMILIES,
+    StressCurve,
+    StressFamily,
+    StressMap,
+    StressResult,
+    StressSample,
+)
 
 __all__ = [
+    "CLEAN",
     "EVERYBODY_FACTOR",
     "NOT_RUN",
     "N_LANDMARKS",
     "RESULTS_NAME",
     "SCHEMA_VERSION",
+    "STRESS_FAMILIES",
     "AttackHistogram",
     "AttackResult",
     "AttributeLeak",
@@ -117,7 +127,11 @@ __all__ = [
     "SplitCount",
     "StoreCollection",
     "StoreSummary",
+    "StressCurve",
+    "StressFamily",
+    "StressMap",
     "StressResult",
+    "StressSample",
     "Threshold",
     "Timestamp",
     "Training",
@@ -125,6 +139,7 @@ __all__ = [
     "dump_results",
     "fmr_value",
     "is_comparison",
+    "is_stress",
     "load_results",
     "save_results",
 ]
@@ -225,6 +240,11 @@ class Results(Model):
 def is_comparison(results: Results) -> bool:
     """True of what ``faceleak compare`` wrote: a comparison and no audit of its own."""
     return results.compare is not None and not results.attacks and not results.target
+
+
+def is_stress(results: Results) -> bool:
+    """True of what ``faceleak stress`` wrote: templates under stress and no audit of its own."""
+    return bool(results.stress) and not results.attacks and results.compare is None
 
 
 def dump_results(results: Results) -> str:

@@ -1,0 +1,63 @@
+"""The configuration of a stress run: one of an audit, for one or several targets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, model_validator
+
+from attacks.base import make_settings
+from audit.config import AuditConfig
+from audit.config_values import AttackChoice, Name, listed, refuse_twice
+from audit.stress.settings import StressSettings
+
+
+class StressConfig(AuditConfig):
+    """A stress run.
+
+    ``quick`` leaves the split as it is, so that thresholds stay what they are: it shortens the
+    attacks and takes the quick sizes of ``stress``.
+
+    Attributes:
+        targets: the backbones whose templates are put under stress; ``target`` alone where there
+            are none.
+        stress: what is tried.
+    """
+
+    targets: Annotated[tuple[Name, ...], BeforeValidator(listed)] = ()
+    stress: StressSettings = StressSettings()
+
+    @model_validator(mode="after")
+    def _fit_for_stress(self) -> Self:
+        refuse_twice(self.targets)
+        if not self.leak.clean:
+            raise ValueError("leak: a stress run degrades the pictures itself; leave it out")
+        if self.search is not None:
+            raise ValueError("search is for audits; leave it out of a stress run")
+        return self
+
+    @property
+    def sizes(self) -> StressSettings:
+        """What is tried, at the quick sizes where the run is quick."""
+        return self.stress.quick() if self.quick else self.stress
+
+    def audits(self) -> dict[str, AuditConfig]:
+        """By target, the audit whose people, models and attacks are put under stress; every target
+        judges."""
+        targets = self.targets or (self.target,)
+        judges = tuple(dict.fromkeys([*targets, *self.judges]))
+        attacks = tuple(
+            AttackChoice(a.name, make_settings(a.name, a.settings).quick().model_dump())
+            if self.quick
+            else a
+            for a in self.attacks
+        )
+        shared = {name: getattr(self, name) for name in AuditConfig.model_fields}
+        shared |= {"judges": judges, "attacks": attacks, "quick": False, "faces": self._faces()}
+        return {t: AuditConfig.model_construct(**{**shared, "target": t}) for t in targets}
+
+    def _faces(self) -> object:
+        most = self.stress.aggregation.subjects
+        if "aggregation" not in self.stress.families or self.faces.path is None:
+            return self.faces
+        return self.faces.model_copy(update={"leak_most_pictured": most})
