@@ -197,6 +197,13 @@ class AuditConfig(_Group):
         return self
 
 
+_NOT_FOR_AUDITS = {
+    "stress": "faceleak stress",
+    "formats": "faceleak compare",
+    "targets": "faceleak compare or faceleak stress",
+}
+"""Keys of other commands, and which these are."""
+
 C = TypeVar("C", bound=BaseModel)
 
 
@@ -209,10 +216,13 @@ def load_config(
     """The effective configuration of an audit; see :func:`load_as`.
 
     Raises:
-        ConfigError: also for one of a comparison.
+        ConfigError: also for one of a comparison or of a stress run.
     """
-    if source is not None and "targets" in (layer := file_layer(source)).values:
-        raise ConfigError(f"{layer.origin} has 'targets': it is for faceleak compare")
+    if source is not None:
+        layer = file_layer(source)
+        for key, commands in _NOT_FOR_AUDITS.items():
+            if key in layer.values:
+                raise ConfigError(f"{layer.origin} has '{key}': it is for {commands}")
     return load_as(AuditConfig, source, overrides=overrides, environ=environ)
 
 
@@ -247,9 +257,10 @@ def load_as(
         raise ConfigError(_explain(error)) from error
 
 
-def effective_yaml(config: BaseModel) -> str:
-    """The whole configuration as YAML; loading it gives the same configuration again."""
-    values = config.model_dump(mode="json", exclude_none=True)
+def effective_yaml(config: BaseModel, *, nulls: bool = False) -> str:
+    """The whole configuration as YAML; loading it gives the same configuration again. ``nulls``
+    also writes what is null, for configurations in which that is not always the default."""
+    values = config.model_dump(mode="json", exclude_none=not nulls)
     text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     return text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from attacks.base import make_settings
 from audit.config import AuditConfig
@@ -16,7 +16,7 @@ class StressConfig(AuditConfig):
     """A stress run.
 
     ``quick`` leaves the split as it is, so that thresholds stay what they are: it shortens the
-    attacks and takes the quick sizes of ``stress``.
+    attacks, and ``stress`` holds the quick sizes where nobody set others.
 
     Attributes:
         targets: the backbones whose templates are put under stress; ``target`` alone where there
@@ -25,7 +25,12 @@ class StressConfig(AuditConfig):
     """
 
     targets: Annotated[tuple[Name, ...], BeforeValidator(listed)] = ()
-    stress: StressSettings = StressSettings()
+    stress: StressSettings = Field(default=StressSettings(), validate_default=True)
+
+    @field_validator("stress")
+    @classmethod
+    def _quick_sizes(cls, sizes: StressSettings, info: ValidationInfo) -> StressSettings:
+        return sizes.quick() if info.data.get("quick") else sizes
 
     @model_validator(mode="after")
     def _fit_for_stress(self) -> Self:
@@ -35,11 +40,6 @@ class StressConfig(AuditConfig):
         if self.search is not None:
             raise ValueError("search is for audits; leave it out of a stress run")
         return self
-
-    @property
-    def sizes(self) -> StressSettings:
-        """What is tried, at the quick sizes where the run is quick."""
-        return self.stress.quick() if self.quick else self.stress
 
     def audits(self) -> dict[str, AuditConfig]:
         """By target, the audit whose people, models and attacks are put under stress; every target

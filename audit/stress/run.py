@@ -62,7 +62,7 @@ def run_stress(config: StressConfig, out: Path, watch: Watch) -> Path:
     audits = config.audits()
     for audit in audits.values():
         check_audit(audit, out)
-    text = effective_yaml(config)
+    text = effective_yaml(config, nulls=True)
     with RunFolder(out) as run, run.journal.telling("stress", settings=digest(text.encode())):
         _leave_other_results(run, text)
         remove(run.path / FIGURES)
@@ -76,9 +76,9 @@ def run_stress(config: StressConfig, out: Path, watch: Watch) -> Path:
         for target, audit in audits.items():
             models[target] = prepare_models(audit, people, run, watch)
             with RunFolder(out / file_name(target)) as own:
-                bench = Workbench(audit, config.sizes, people, models[target], run, own, watch)
+                bench = Workbench(audit, config.stress, people, models[target], run, own, watch)
                 benches[target] = bench.bench
-                for family in config.sizes.families:
+                for family in config.stress.families:
                     watch.note(f"{target}: {family}")
                     rows += family_run(family)(bench)
         results = _document(config, people, benches, rows)
