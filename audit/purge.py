@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.compare import CONFIG_NAME as COMPARE_CONFIG
-from audit.config import AuditConfig, load_config
+from audit.config import AuditConfig, load_as, load_config
 from audit.journal import JOURNAL
 from audit.outcomes import OUTCOMES
 from audit.people import hash_file
 from audit.pipeline import CONFIG_NAME
 from audit.run_folder import LOCK, MANIFEST, RunFolder, full_disk_as_error, remove
+from audit.stress.config import StressConfig
+from audit.stress.run import CONFIG_NAME as STRESS_CONFIG
 from biometrics.errors import ConfigError, InputError
 from biometrics.faces.folder import CONTENTS, list_pictures
 from biometrics.faces.landmark_cache import LandmarkCache, cache_path
@@ -30,6 +32,7 @@ KEPT = frozenset(
         MANIFEST,
         CONFIG_NAME,
         COMPARE_CONFIG,
+        STRESS_CONFIG,
         JOURNAL,
         LOCK,
     }
@@ -98,7 +101,9 @@ def _without_pictures(run: Path) -> int:
         for path in gone:
             remove(path)
         return len(gone)
-    save_results(results.model_copy(update={"samples": []}), run / RESULTS_NAME)
+    stress = [row.model_copy(update={"samples": []}) for row in results.stress]
+    without = results.model_copy(update={"samples": [], "stress": stress})
+    save_results(without, run / RESULTS_NAME)
     if (run / REPORT_NAME).is_file():
         render_report(run)
     return 0
@@ -116,14 +121,22 @@ def _contents(run: Path) -> list[str]:
     written = run / "faces" / CONTENTS
     if written.is_file():
         return written.read_text(encoding="utf-8").split()
+    return [hash_file(file) for folder in _folders(run) for file in folder]
+
+
+def _config(run: Path) -> AuditConfig | None:
+    """That of an audit or of a stress run."""
     try:
-        config = load_config(run / CONFIG_NAME)
+        if (run / STRESS_CONFIG).is_file():
+            return load_as(StressConfig, run / STRESS_CONFIG)
+        return load_config(run / CONFIG_NAME)
     except ConfigError:
-        return []
-    return [hash_file(file) for folder in _folders(config) for file in folder]
+        return None
 
 
-def _folders(config: AuditConfig) -> Iterator[list[Path]]:
+def _folders(run: Path) -> Iterator[list[Path]]:
+    if (config := _config(run)) is None:
+        return
     faces = config.faces
     for folder in (faces.path, faces.attacker, faces.leaked):
         if folder is not None and folder.is_dir():

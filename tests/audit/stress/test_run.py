@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from attacks.perturbation.base import Perturbation, Perturbed, Pictures
 from audit.compare import share_stages
 from audit.pipeline import run_audit
+from audit.purge import purge
 from audit.run_folder import RunFolder, Stage
 from audit.stress import run as stress_run
 from audit.stress.bench import Workbench
@@ -153,3 +155,18 @@ def test_an_out_folder_among_the_faces_is_refused(tmp_path: Path) -> None:
     config = small_config(["quality"], {}, faces={"path": tmp_path})
     with pytest.raises(ConfigError, match="lies in the folder of faces"):
         stress_run.run_stress(config, tmp_path / "run", Watch(None))
+
+
+def test_purge_leaves_the_figures_and_no_picture_or_template(
+    results: Results, folder: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(folder, copy)
+    purge(copy)
+    left = {p.relative_to(copy).as_posix() for p in copy.rglob("*") if p.is_file()}
+    own = {f"{place}{name}" for place in ("", f"{TARGET}/") for name in (".lock", "manifest.json")}
+    journals = {"journal.jsonl", f"{TARGET}/journal.jsonl"}
+    assert left <= own | journals | {"results.json", "stress.yaml"}
+    after = load_results(copy)
+    assert all(row.samples == [] for row in after.stress)
+    assert [row.type1 for row in after.stress] == [row.type1 for row in results.stress]
