@@ -44,7 +44,7 @@ def draw_samples(
     for number, row in enumerate(rows):
         original = f"{FIGURES}/{number:02d}-original.png"
         crop = assembly.people.faces.crops[assembly.rows[row]]
-        Image.fromarray(np.asarray(crop)).save(run.path / original, optimize=True)
+        Image.fromarray(np.asarray(crop)).save(run.path / original)
         for made in attacks:
             name = f"{FIGURES}/{number:02d}-{file_name(made.name)}.png"
             picture = to_canonical(np.asarray(made.crops[row : row + 1]))[0]

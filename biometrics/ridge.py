@@ -17,14 +17,22 @@ def solve_ridge(
     targets are centred by the caller, so there is no intercept: a vector that says nothing falls on
     zero. Without a penalty, W is the smallest of the solutions (of vectors in float32: singular
     values below a millionth count as zero).
+
+    With fewer vectors than values the solution is a combination of the vectors, ``W = Xᵀ A`` with
+    ``(X Xᵀ + λI) A = Y`` (C. Saunders and others, "Ridge regression learning algorithm in dual
+    variables", 1998): a system of N equations, not of D.
     """
     mean = vectors.mean(axis=0, dtype=np.float64)
     x = vectors.astype(np.float64) - mean
     y = targets.astype(np.float64)
-    gram = x.T @ x
-    penalty = ridge * np.trace(gram) / len(gram)
-    if penalty > 0:
-        weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), x.T @ y)
+    count, dim = x.shape
+    gram = x @ x.T if count < dim else x.T @ x
+    penalty = ridge * np.trace(gram) / dim
+    damped = gram + penalty * np.eye(len(gram))
+    if penalty > 0 and count < dim:
+        weights = x.T @ np.linalg.solve(damped, y)
+    elif penalty > 0:
+        weights = np.linalg.solve(damped, x.T @ y)
     else:  # the normal equations may have many solutions
         weights = np.linalg.lstsq(x, y, rcond=1e-6)[0]
     return mean.astype(np.float32), weights.astype(np.float32)

@@ -151,7 +151,8 @@ def landmark_map(landmarks: Landmarks) -> Figure:
             line = shape[[*range(first, last + 1), *([first] if closed else [])]]
             axes.plot(line[:, 0], line[:, 1], color=MUTED, linewidth=1.0)
         for point, size in zip(shape, radius, strict=True):
-            axes.add_patch(Circle((point[0], point[1]), size, facecolor=RED, alpha=0.28))
+            # As an artist: as a patch each would widen limits that are set below, which is slow.
+            axes.add_artist(Circle((point[0], point[1]), size, facecolor=RED, alpha=0.28))
         axes.scatter(shape[:, 0], shape[:, 1], s=3, color=INK, zorder=3)
         axes.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]), aspect="equal")
         axes.axis("off")

@@ -1,25 +1,16 @@
-"""Training a decoder against a discriminator: the loop of training.py with a second player."""
+"""Training a decoder against a discriminator: as training.py does it, with a second player."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from attacks.base import Accelerator
-from attacks.inversion.discriminator import hinge, r1_penalty
-from attacks.inversion.training import (
-    Curves,
-    DecoderModule,
-    Loss,
-    Pairs,
-    Schedule,
-    run,
-)
+from attacks.inversion.training import Curves, Loss, Pairs, Schedule
 from biometrics.errors import ConfigError
 from biometrics.progress import Advance, silent
 
@@ -66,76 +57,6 @@ class AdversarialCurves(Curves):
     discriminator: list[float]
 
 
-class _Game(DecoderModule):
-    """Both players; Lightning leaves the order of their steps to us."""
-
-    def __init__(
-        self,
-        network: nn.Module,
-        adversary: Adversary,
-        loss: Loss,
-        schedule: Schedule,
-        advance: Advance,
-    ) -> None:
-        super().__init__(network, loss, schedule, advance)
-        self.automatic_optimization = False
-        self.adversary, self.discriminator = adversary, adversary.discriminator
-        self.sums |= {"generator": [0.0, 0], "discriminator": [0.0, 0]}
-        self.curves: AdversarialCurves = AdversarialCurves([], [], [], [])
-
-    def configure_optimizers(self) -> Any:
-        steps = int(self.trainer.estimated_stepping_batches)
-        self.begin = round(self.adversary.start * steps)
-        rival = torch.optim.Adam(
-            self.discriminator.parameters(),
-            lr=self.adversary.learning_rate,
-            betas=(self.adversary.beta1, 0.999),
-        )
-        return self.schedule.optimiser(self.network.parameters(), steps), {"optimizer": rival}
-
-    def training_step(self, batch: list[Tensor], _index: int) -> Any:
-        inputs, *targets = batch
-        players: Any = self.optimizers()
-        mine, rivals = players
-        self.keep_loss_in_eval()
-        # One pass through the network for both players, as the plain training makes one: its
-        # batch normalisation sees the same batches.
-        made = self.network(inputs)
-        total = self.loss(made, *targets)
-        self.note("train", total, len(inputs))
-        if self.batches >= self.begin:
-            self._discriminate(rivals, self.adversary.real(*targets), made.detach(), inputs)
-            self.discriminator.requires_grad_(False)
-            fooled = -self.discriminator(made, inputs).mean()
-            self.note("generator", fooled, len(inputs))
-            total = total + self.adversary.weight * fooled
-        mine.zero_grad()
-        self.manual_backward(total)
-        mine.step()
-        self.discriminator.requires_grad_(True)
-        rate: Any = self.lr_schedulers()
-        rate.step()
-        self.batches += 1
-        self.advance(len(inputs))
-
-    def _discriminate(self, optimiser: Any, real: Tensor, made: Tensor, inputs: Tensor) -> None:
-        penalised = self.adversary.r1 > 0
-        real = real.requires_grad_(penalised)
-        scores = self.discriminator(real, inputs)
-        loss = hinge(scores, self.discriminator(made, inputs))
-        self.note("discriminator", loss, len(inputs))
-        if penalised:
-            loss = loss + self.adversary.r1 * r1_penalty(scores, real)
-        optimiser.zero_grad()
-        self.manual_backward(loss)
-        optimiser.step()
-
-    def on_train_epoch_end(self) -> None:
-        super().on_train_epoch_end()
-        self.close("generator", self.curves.generator)
-        self.close("discriminator", self.curves.discriminator)
-
-
 def train_against(
     network: nn.Module,
     adversary: Adversary,
@@ -159,7 +80,9 @@ def train_against(
     Raises:
         ConfigError: a loss is no longer a number.
     """
-    game = _Game(network, adversary, loss, schedule, advance)
+    from attacks.lightning_loops import Game, run  # slow to import
+
+    game = Game(network, adversary, loss, schedule, advance)
     game.train()
     kept = run(game, pairs, schedule, accelerator)
     game.to("cpu").eval()

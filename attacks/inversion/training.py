@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.data import (
-    BatchSampler,
-    DataLoader,
-    RandomSampler,
-    SequentialSampler,
-    TensorDataset,
-)
 
 from attacks.base import Accelerator
 from biometrics.errors import ConfigError
@@ -118,69 +108,6 @@ class Curves:
     steps: int = field(default=0, kw_only=True)
 
 
-class DecoderModule(lightning.LightningModule):
-    """One network under one loss, as Lightning wants it."""
-
-    def __init__(
-        self, network: nn.Module, loss: Loss, schedule: Schedule, advance: Advance
-    ) -> None:
-        super().__init__()
-        self.network, self.loss, self.schedule, self.advance = network, loss, schedule, advance
-        if isinstance(loss, nn.Module):
-            loss.requires_grad_(False)
-        self.sums = {"train": [0.0, 0], "held_out": [0.0, 0]}
-        self.curves = Curves([], [])
-        self.batches = 0
-
-    def configure_optimizers(self) -> Any:
-        """The schedule's optimiser for the network alone."""
-        steps = int(self.trainer.estimated_stepping_batches)
-        return self.schedule.optimiser(self.network.parameters(), steps)
-
-    def training_step(self, batch: list[Tensor], _index: int) -> Tensor:
-        """The loss of one batch."""
-        loss = self._measure("train", batch)
-        self.batches += 1
-        self.advance(len(batch[0]))
-        return loss
-
-    def validation_step(self, batch: list[Tensor], _index: int) -> None:
-        """The loss of one batch that is held out."""
-        self._measure("held_out", batch)
-
-    def _measure(self, part: str, batch: list[Tensor]) -> Tensor:
-        inputs, *targets = batch
-        self.keep_loss_in_eval()
-        loss = self.loss(self.network(inputs), *targets)
-        self.note(part, loss, len(inputs))
-        return loss
-
-    def keep_loss_in_eval(self) -> None:
-        """Lightning puts every part of the module into training mode, frozen models too."""
-        if isinstance(self.loss, nn.Module):
-            self.loss.eval()
-
-    def note(self, part: str, loss: Tensor, count: int) -> None:
-        """Add a batch's mean to an epoch's."""
-        self.sums[part][0] += float(loss.detach()) * count
-        self.sums[part][1] += count
-
-    def on_validation_epoch_end(self) -> None:
-        """Close the held-out curve's epoch."""
-        self.close("held_out", self.curves.held_out)
-
-    def on_train_epoch_end(self) -> None:
-        """Close the curve's epoch."""
-        self.close("train", self.curves.train)
-
-    def close(self, part: str, curve: list[float]) -> None:
-        """Add the mean of what was noted to a curve and begin anew."""
-        total, count = self.sums[part]
-        if count:
-            curve.append(total / count)
-        self.sums[part] = [0.0, 0]
-
-
 def train(
     network: nn.Module,
     pairs: Pairs,
@@ -203,6 +130,8 @@ def train(
     Raises:
         ConfigError: the loss is no longer a number.
     """
+    from attacks.lightning_loops import DecoderModule, run  # slow to import
+
     module = DecoderModule(network, loss, schedule, advance)
     network.train()
     kept = run(module, pairs, schedule, accelerator)
@@ -215,35 +144,6 @@ def train(
             f"{schedule.learning_rate:g}; give a lower one"
         )
     return replace(module.curves, pairs=kept, steps=module.batches)
-
-
-def run(
-    module: lightning.LightningModule,
-    pairs: Pairs,
-    schedule: Schedule,
-    accelerator: Accelerator = "cpu",
-) -> int:
-    """Let Lightning train a module on pairs, seeded; returns the pairs of one pass."""
-    kept = torch.from_numpy(np.flatnonzero(~pairs.held_out))
-    held = torch.from_numpy(np.flatnonzero(pairs.held_out))
-    shuffle = torch.Generator().manual_seed(schedule.seed)
-    with _quiet(), seeded(schedule.seed):
-        trainer = lightning.Trainer(
-            max_epochs=schedule.epochs,
-            accelerator=accelerator,
-            devices=1,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-        )
-        trainer.fit(
-            module,
-            _loader(pairs, kept, schedule.batch_size, shuffle),
-            _loader(pairs, held, schedule.batch_size, None) if len(held) else None,
-        )
-    return len(kept)
 
 
 def held_out_subjects(subjects: NDArray[np.str_], *, share: float, seed: int) -> NDArray[np.bool_]:
@@ -263,38 +163,3 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield
-
-
-def _loader(
-    pairs: Pairs, rows: Tensor, size: int, shuffle: torch.Generator | None
-) -> DataLoader[Any]:
-    """Whole batches by one indexing operation each: collating pair by pair would dominate."""
-    dataset = TensorDataset(*(tensor[rows] for tensor in pairs.tensors))
-    indices = (
-        SequentialSampler(dataset) if shuffle is None else RandomSampler(dataset, generator=shuffle)
-    )
-    # A last batch of one would break batch normalisation.
-    drop = shuffle is not None and len(dataset) > size
-    return DataLoader(dataset, sampler=BatchSampler(indices, size, drop), batch_size=None)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Lightning's advice on workers, devices and versions is not for the users of an audit."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r".*but have no `val_dataloader`.*")
-        warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=r".*GPU available but not used.*")
-        warnings.filterwarnings(
-            "ignore", message=r"Found \d+ module\(s\) in eval mode at the start"
-        )
-        warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-import subprocess
+import fcntl
+import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +22,25 @@ class Finished:
     path: Path
     home: Path
     config: Path
-    printed: subprocess.CompletedProcess[str]
+    stdout: str
+    stderr: str
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """One small audit, run from the command line once for all tests."""
-    home = tmp_path_factory.mktemp("home")
-    config, out = tiny.write_config(home), home / "run"
-    printed = tiny.faceleak(home, "audit", str(config), "--out", str(out))
-    assert printed.returncode == 0, printed.stderr
-    return Finished(out, home, config, printed)
+    """One small audit, run from the command line once for all tests of all parallel workers."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    home.mkdir(exist_ok=True)
+    config, out, said = home / "tiny.yaml", home / "run", home / "printed.json"
+    with (home / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.is_file():
+            tiny.write_config(home)
+            printed = tiny.faceleak(home, "audit", str(config), "--out", str(out))
+            assert printed.returncode == 0, printed.stderr
+            said.write_text(json.dumps([printed.stdout, printed.stderr]))
+    return Finished(out, home, config, *json.loads(said.read_text()))
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ from biometrics.file_names import file_name
 from biometrics.template_map import TemplateMap
 from reports.results import FacesSummary, NotMeasured, SplitCount, load_results
 from tests.attacks.world import make_faces
-from tests.audit import tiny
 from tests.audit.conftest import Faceleak
 from tests.audit.kept import stored
 from tests.biometrics.backbones.own_models import tiny_onnx, write_record
@@ -153,7 +152,9 @@ def test_most_attacks_bring_nothing() -> None:
 # --- whole runs
 
 
-def test_an_audit_of_an_adapter_by_an_attack_through_its_target(tmp_path: Path) -> None:
+def test_an_audit_of_an_adapter_by_an_attack_through_its_target(
+    faceleak: Faceleak, tmp_path: Path
+) -> None:
     place = tmp_path / "secret folder"
     place.mkdir()
     model = write_record(tiny_onnx(place / "ours.onnx"))
@@ -169,8 +170,8 @@ def test_an_audit_of_an_adapter_by_an_attack_through_its_target(tmp_path: Path) 
     }
     config, run = tmp_path / "own.yaml", tmp_path / "run"
     config.write_text(yaml.safe_dump(values))
-    done = tiny.faceleak(tmp_path, "audit", str(config), "--out", str(run))
-    assert done.returncode == 0, done.stderr
+    ended = faceleak("audit", config, "--out", run)
+    assert ended.code == 0, ended.err
     results = load_results(run)
     name = "adapter:onnx:ours.onnx->dlib"
     assert results.target == name

@@ -25,7 +25,7 @@ def test_no_name_leaves_the_run_folder(finished: Finished) -> None:
     for document in ("results.json", "results.csv", "report.html", "manifest.json"):
         text = (finished.path / document).read_text(encoding="utf-8")
         assert "person-" not in text, document
-    assert "person-" not in finished.printed.stdout + finished.printed.stderr
+    assert "person-" not in finished.stdout + finished.stderr
 
 
 def test_one_subject_has_one_pseudonym_in_all_rows(finished: Finished) -> None:

@@ -28,6 +28,8 @@ from tests.audit.kept import sign
 from tests.biometrics.stores.made import dlib_people
 
 SMALL = ("--set", "nearest=200", "--set", "judges=[dlib]", "--set", "fmr=[1e-2,1e-3]")
+NO_PAGE = ("--set", "output.formats=[json]")
+"""Drawing the page takes a good part of so small an audit."""
 PEOPLE = 12
 
 
@@ -130,7 +132,7 @@ def _no_name_below(run: Path) -> None:
 def test_what_an_audit_keeps_of_a_leak_needs_the_form_too(
     audit: Audit, faceleak: Faceleak, tmp_path: Path
 ) -> None:
-    audit(write(tmp_path / "a.pickle"))
+    audit(write(tmp_path / "a.pickle"), *NO_PAGE)
     kept = tmp_path / "elsewhere" / "templates.parquet"
     kept.parent.mkdir()
     shutil.copy(tmp_path / "run" / "store" / "templates.parquet", kept)
@@ -139,7 +141,7 @@ def test_what_an_audit_keeps_of_a_leak_needs_the_form_too(
 
 
 def test_the_order_of_what_is_kept_gives_nobody_away(audit: Audit, tmp_path: Path) -> None:
-    audit(write(tmp_path / "a.pickle"))
+    audit(write(tmp_path / "a.pickle"), *NO_PAGE)
     kept = TemplateSet.load(tmp_path / "run" / "store" / "templates.parquet")
     assert kept.table["subject_id"].is_monotonic_increasing
     outcomes = pd.read_parquet(tmp_path / "run" / "outcomes.parquet")
@@ -150,7 +152,7 @@ def test_a_changed_form_is_said_in_the_next_report(
     audit: Audit, faceleak: Faceleak, tmp_path: Path
 ) -> None:
     store = write(tmp_path / "a.pickle")
-    audit(store)
+    audit(store, *NO_PAGE)
     form = tmp_path / FORM
     form.write_text(form.read_text().replace('purpose: "tests"', 'purpose: "more tests"'))
     ended = faceleak("audit", "--store", store, "--out", tmp_path / "run", *SMALL)
@@ -177,15 +179,15 @@ def test_a_purge_leaves_the_figures_and_nothing_of_anybody(
 
 def test_two_starts_give_the_same_numbers(audit: Audit, tmp_path: Path) -> None:
     store = write(tmp_path / "a.pickle")
-    first = tiny.without_times(audit(store).model_dump())
+    first = tiny.without_times(audit(store, *NO_PAGE).model_dump())
     (tmp_path / "run").rename(tmp_path / "other")
-    assert tiny.without_times(audit(store).model_dump()) == first
+    assert tiny.without_times(audit(store, *NO_PAGE).model_dump()) == first
 
 
 def test_templates_of_length_1_get_their_models_length(audit: Audit, tmp_path: Path) -> None:
     vectors = dlib_people(PEOPLE).vectors
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = audit(write(tmp_path / "a.pickle", vectors / lengths))
+    found = audit(write(tmp_path / "a.pickle", vectors / lengths), *NO_PAGE)
     assert found.store is not None
     assert found.store.normalised is True
     judge = found.attacks[0].judges["dlib"]
@@ -224,7 +226,7 @@ def test_unknown_templates_need_a_backbone(audit: Audit, tmp_path: Path) -> None
     assert found.store is not None
     assert found.store.backbone == ""
     assert "--backbone" in found.store.not_inverted
-    named = audit(store, "--backbone", "dlib")
+    named = audit(store, "--backbone", "dlib", *NO_PAGE)
     assert named.store is not None
     assert any("not confirmed" in problem for problem in named.store.problems)
     assert {row.attack for row in named.attacks} >= {"appearance"}
@@ -236,7 +238,7 @@ def test_without_labels_the_rate_of_all_pairs_is_an_upper_bound(
     vectors = dlib_people(PEOPLE).vectors
     store = tmp_path / "a.npy"
     np.save(store, vectors)
-    found = audit(store)
+    found = audit(store, *NO_PAGE)
     assert found.store is not None
     assert found.store.n_subjects is None
     assert found.store.n_audited_subjects == 0
@@ -257,7 +259,9 @@ def test_without_labels_the_rate_of_all_pairs_is_an_upper_bound(
 
 def test_other_models_are_asked_beside_their_calibration(audit: Audit, tmp_path: Path) -> None:
     found = audit(
-        write(tmp_path / "a.pickle"), "--set", "judges=[dlib,faceleak-mini,mobilefacenet]"
+        write(tmp_path / "a.pickle"),
+        *("--set", "judges=[dlib,faceleak-mini,mobilefacenet]"),
+        *NO_PAGE,
     )
     assert found.store is not None
     (predicted,) = found.store.predicted
@@ -323,7 +327,7 @@ def test_real_people_outside_the_attackers_list(audit: Audit, tmp_path: Path) ->
     read_pictures(files, tmp_path / "faces")
     faces = load_folder_faces(tmp_path / "faces").faces
     vectors = embed(load_backbone("dlib"), faces.crops)
-    found = audit(write(tmp_path / "a.pickle", vectors, faces.subject_ids.tolist()))
+    found = audit(write(tmp_path / "a.pickle", vectors, faces.subject_ids.tolist()), *NO_PAGE)
     rows = {row.attack: row.judges["dlib"] for row in found.attacks}
     own = rows["appearance"].type1["1e-3"]
     mean = rows["control:mean"].type1["1e-3"]

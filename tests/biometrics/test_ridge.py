@@ -12,13 +12,16 @@ from sklearn.linear_model import Ridge
 from biometrics.ridge import leave_one_out, solve_ridge
 
 
+@pytest.mark.parametrize("count", [50, 7, 6, 5])
 @pytest.mark.parametrize("ridge", [1e-3, 0.1, 3.0])
-def test_weights_equal_scikit_learns(ridge: float) -> None:
+def test_weights_equal_scikit_learns(ridge: float, count: int) -> None:
+    """Of more vectors than values, of as many, and of fewer."""
     rng = np.random.default_rng(0)
-    x = (rng.standard_normal((50, 7)) @ rng.standard_normal((7, 7)) + 4).astype(np.float32)
-    y = rng.standard_normal((50, 3)).astype(np.float32) + 0.2  # not centred: there is no intercept
+    x = (rng.standard_normal((count, 7)) @ rng.standard_normal((7, 7)) + 4).astype(np.float32)
+    # Not centred: there is no intercept.
+    y = rng.standard_normal((count, 3)).astype(np.float32) + 0.2
     mean, weights = solve_ridge(x, y, ridge)
-    alpha = ridge * 50 * float(x.astype(np.float64).var(axis=0).mean())
+    alpha = ridge * count * float(x.astype(np.float64).var(axis=0).mean())
     oracle = Ridge(alpha=alpha, fit_intercept=False).fit(x - x.mean(axis=0, dtype=np.float64), y)
     np.testing.assert_allclose(mean, x.mean(axis=0, dtype=np.float64), rtol=1e-6)
     np.testing.assert_allclose(weights, oracle.coef_.T, rtol=1e-4, atol=1e-5)

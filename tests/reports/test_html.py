@@ -28,6 +28,7 @@ class Page(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
+        self.source = text
         self.tags: list[tuple[str, dict[str, str]]] = []
         self.lines: list[str] = []
         self.open: list[str] = []
@@ -62,6 +63,25 @@ def page_of(run: Path, *, reveal: bool = False) -> Page:
     return Page(render_report(run, reveal=reveal).read_text())
 
 
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run as ``run`` is one; never changed."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    return factory.write_run(folder, factory.results(**factory.extensions()))
+
+
+@pytest.fixture(scope="module")
+def page(unchanged: Path) -> Page:
+    """Rendered once for all tests that only read it."""
+    return page_of(unchanged)
+
+
+@pytest.fixture(scope="module")
+def revealed(unchanged: Path) -> Page:
+    """The same with its people."""
+    return Page(render_page(load_results(unchanged), unchanged, reveal=True))
+
+
 def pictures_of(page: Page) -> list[tuple[str, Image.Image]]:
     found = []
     for image in page.attributes("img"):
@@ -94,19 +114,16 @@ def test_the_whole_page_reads_as_it_did(tmp_path: Path) -> None:
     assert text == GOLDEN.read_text()
 
 
-def test_every_tag_is_closed_and_ids_are_unique(run: Path) -> None:
-    page = page_of(run)
+def test_every_tag_is_closed_and_ids_are_unique(page: Page) -> None:
     assert page.open == []
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
 
 
-def test_the_page_is_self_contained_and_runs_nothing(run: Path) -> None:
-    text = render_report(run).read_text()
-    page = Page(text)
+def test_the_page_is_self_contained_and_runs_nothing(page: Page) -> None:
     names = {name for name, _ in page.tags}
     assert not names & {"script", "link", "iframe", "object", "embed", "form", "base", "audio"}
-    assert not re.search(r"https?://|@import|url\((?!#)|javascript:", text)
+    assert not re.search(r"https?://|@import|url\((?!#)|javascript:", page.source)
     for _, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on")]
         assert attributes.get("src", "data:").startswith("data:")
@@ -147,27 +164,28 @@ def test_hostile_names_are_text_wherever_they_stand(tmp_path: Path) -> None:
     assert page.open == []
 
 
-def test_people_are_blurred_unless_revealed_or_generated(run: Path) -> None:
+def test_people_are_blurred_unless_revealed_or_generated(
+    run: Path, page: Page, revealed: Page
+) -> None:
     sharp = detail_energy(factory.picture(0).resize((176, 176)), 6)
-    blurred = pictures_of(page_of(run))
+    blurred = pictures_of(page)
     assert len(blurred) == 9  # 3 originals, 2 reconstructions of each
     for alt, image in blurred:
         # The band of a reconstruction is fine detail and wanted: look above it.
         face = image.crop((0, 0, 150, 150))
         assert detail_energy(face, 6) < 0.01 * sharp, alt
         assert alt.startswith("Blurred")
-    for alt, image in pictures_of(page_of(run, reveal=True)):
+    for alt, image in pictures_of(revealed):
         assert detail_energy(image.crop((0, 0, 150, 150)), 6) > 0.05 * sharp, alt
     generated = load_results(run).model_copy(update={"faces": factory.faces(generated=True)})
     factory.write_run(run, generated)
-    page = page_of(run)
-    assert "These people were generated and do not exist." in page.text
-    assert all(not alt.startswith("Blurred") for alt, _ in pictures_of(page))
+    shown = page_of(run)
+    assert "These people were generated and do not exist." in shown.text
+    assert all(not alt.startswith("Blurred") for alt, _ in pictures_of(shown))
 
 
-@pytest.mark.parametrize("reveal", [False, True])
-def test_every_reconstruction_and_no_original_carries_the_band(run: Path, reveal: bool) -> None:
-    for alt, image in pictures_of(page_of(run, reveal=reveal)):
+def test_every_reconstruction_and_no_original_carries_the_band(page: Page, revealed: Page) -> None:
+    for alt, image in pictures_of(page) + pictures_of(revealed):
         rows = np.asarray(image.convert("RGB"), dtype=float)[-16:, 2:12].mean(axis=(0, 1))
         has_band = np.abs(rows - (122, 24, 24)).max() < 40
         assert has_band == ("econstruction" in alt), alt
@@ -221,8 +239,8 @@ def test_the_report_is_private_and_nothing_is_left_beside_it(run: Path) -> None:
     assert {p.name for p in run.iterdir()} - before == {"report.html"}
 
 
-def test_rendering_again_gives_the_same_bytes(run: Path) -> None:
-    assert render_report(run).read_bytes() == render_report(run).read_bytes()
+def test_rendering_again_gives_the_same_bytes(run: Path, page: Page) -> None:
+    assert render_report(run).read_bytes() == page.source.encode()
 
 
 def test_a_run_without_a_headline_says_so_and_shows_the_own_model(run: Path) -> None:
@@ -267,23 +285,20 @@ def test_a_run_in_which_nothing_was_measured_prints_no_rate(tmp_path: Path) -> N
     assert factory.FEW.not_measured in text
 
 
-def test_everybodys_face_is_flagged_with_the_reason(run: Path) -> None:
-    page = page_of(run)
+def test_everybodys_face_is_flagged_with_the_reason(page: Page) -> None:
     flagged = [a for n, a in page.tags if n == "td" and a.get("class") == "flag"]
     assert len(flagged) == 2 * 3 + 1  # Type-I, Type-II and own FMR at two judges; one open gate
     assert "Everybody's face" in page.text
 
 
-def test_an_attack_that_does_not_work_is_marked_at_its_row(run: Path) -> None:
-    page = page_of(run)
+def test_an_attack_that_does_not_work_is_marked_at_its_row(page: Page) -> None:
     marks = [a for n, a in page.tags if n == "span" and a.get("class") == "w"]
     assert len(marks) == 3  # a row at each judge
     assert page.lines.count(factory.NOT_WORKING) == 3
     assert "black-box pairs · shares the generator's model" in page.lines
 
 
-def test_what_no_attack_has_is_a_line_and_no_column(run: Path) -> None:
-    page = page_of(run)
+def test_what_no_attack_has_is_a_line_and_no_column(page: Page) -> None:
     assert "Not measured: FID · KID: weights fid-inception missing: faceleak weights pull " in (
         page.text
     )
@@ -294,8 +309,7 @@ def test_what_no_attack_has_is_a_line_and_no_column(run: Path) -> None:
     assert f"Not measured at FMR 0.01 %: {factory.FEW.not_measured}" in page.lines
 
 
-def test_every_figure_has_words_and_its_numbers(run: Path) -> None:
-    page = page_of(run)
+def test_every_figure_has_words_and_its_numbers(page: Page) -> None:
     boxes = [a for n, a in page.tags if n == "div" and a.get("class") == "svg"]
     assert len(boxes) == len(page.attributes("svg")) == 3 + 2 + 1 + 1 + 1
     assert all(box["role"] == "img" and len(box["aria-label"]) > 20 for box in boxes)

@@ -33,13 +33,13 @@ def layers() -> list[Layer]:
 
 
 def test_it_equals_dlib_on_its_own_chips() -> None:
-    noise = np.random.default_rng(5).integers(0, 256, (16, 150, 150, 3), dtype=np.uint8)
+    noise = np.random.default_rng(5).integers(0, 256, (6, 150, 150, 3), dtype=np.uint8)
     flat = np.stack([np.full((150, 150, 3), grey, np.uint8) for grey in (0, 128, 255, 17)])
-    chips = np.concatenate([noise, flat, smooth_pictures(44, size=150)])
+    chips = np.concatenate([noise, flat, smooth_pictures(14, size=150)])
     theirs = dlib_descriptors(chips)
     with torch.inference_mode():
         ours = load_backbone("dlib").embed_input(to_tensor(chips)).numpy()
-    assert len(chips) == 64
+    assert len(chips) == 24
     assert np.ptp(theirs, axis=0).max() > 0.1
     assert abs(ours - theirs).max() <= 1e-5
 
