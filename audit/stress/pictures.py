@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks.perturbation.base import Perturbation
-from audit.stress.bench import Numbers, Workbench
+from audit.stress.bench import Made, Numbers, Workbench
 from audit.stress.rows import (
     Condition,
     Seen,
@@ -18,10 +18,14 @@ from audit.stress.rows import (
     template_shift,
 )
 from audit.stress.strips import save_strip
-from reports.results import StressFamily, StressResult
+from reports.results import Estimate, StressFamily, StressResult
 
 NumbersOf = Callable[[Perturbation | None], Numbers]
 """What to measure of the reconstructions under a perturbation, or of the clean ones (None)."""
+
+Summary = Callable[[Perturbation | None, Made, Made], Mapping[str, Estimate]]
+"""What to say of what was measured under a perturbation, with what was measured of the clean ones
+beside it; the clean ones (None) stand beside themselves."""
 
 
 def condition_of(family: StressFamily, perturbation: Perturbation) -> Condition:
@@ -43,6 +47,7 @@ def picture_rows(
     *,
     attacks: Sequence[str] | None = None,
     numbers: NumbersOf | None = None,
+    summary: Summary | None = None,
 ) -> list[StressResult]:
     """Invert the templates of perturbed pictures: the clean row first, then one a perturbation.
 
@@ -56,11 +61,13 @@ def picture_rows(
         rows: leaked pictures.
         attacks: those of the configuration that invert; all where None.
         numbers: what to measure of the reconstructions besides acceptance.
+        summary: what becomes of these; the mean of each over people where None.
     """
     shown = bench.shown(rows)
     found: list[StressResult] = []
     for attack in bench.attacks if attacks is None else attacks:
         clean: Seen | None = None
+        first: Made | None = None
         for perturbation in (None, *perturbations):
             if perturbation is None:
                 condition, slug = clean_condition(family), "clean"
@@ -78,7 +85,12 @@ def picture_rows(
                 measure=None if numbers is None else numbers(perturbation),
                 show=shown,
             )
-            measures = {n: subject_estimate(bench, rows, v) for n, v in made.measures.items()}
+            first = first or made
+            measures = (
+                {n: subject_estimate(bench, rows, v) for n, v in made.measures.items()}
+                if summary is None
+                else summary(perturbation, made, first)
+            )
             seen = inversion_rows(
                 bench,
                 condition,

@@ -62,10 +62,15 @@ def degrade(
         rows = slice(start, start + BATCH)
         some = np.asarray(crops[rows])
         if occlude != "none":
-            covered = blocks(landmarks[rows], occlude)
-            some = np.where(covered[..., None], np.uint8(GREY), some)
+            some = cover(some, blocks(landmarks[rows], occlude))
         degraded[rows] = some if resolution is None else _coarse(some, resolution)
     return degraded
+
+
+def cover(crops: NDArray[np.uint8], covered: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Crops [N, S, S, 3] with homogeneous grey where ``covered`` [N, S, S] says so; one crop can
+    meet many masks, or one mask many crops."""
+    return np.where(covered[..., None], np.uint8(GREY), crops)
 
 
 def blocks(landmarks: NDArray[np.floating], region: Literal["eyes", "mouth"]) -> NDArray[np.bool_]:

@@ -83,6 +83,15 @@ def measure_quality(faces: FaceSet, *, advance: Advance = silent) -> Quality:
     return Quality(**{f.name: (shape | looks)[f.name] for f in fields(Quality)})
 
 
+def sharpness(crops: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Variance of the Laplacian of the grey crops [N, 224, 224, 3] inside the hull of landmarks
+    [N, 68, 2], float64 [N]. Noise and blocks of a JPEG count as sharp."""
+    inside = torch.from_numpy(hull_masks(landmarks))
+    grey = torch.from_numpy(np.array(crops)).float() @ LUMA
+    found: NDArray[np.float64] = _variance(_laplacian(grey), inside).double().numpy()
+    return found
+
+
 def _expression(landmarks: NDArray[np.floating]) -> dict[str, Values]:
     """What landmarks [N, 68, 2] tell of an expression."""
     points = np.asarray(landmarks, dtype=np.float64)

@@ -81,6 +81,42 @@ def image_scores(
     return ImageScores(*picture_by_picture(scores, len(originals)).reshape(-1, 4).T)
 
 
+def absolute_errors(
+    reconstructed: NDArray[np.uint8], originals: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Absolute difference at every pixel of pictures uint8 [N, S, S, 3], the mean of the channels
+    in 8-bit levels, float32 [N, S, S]."""
+    check_pairs(reconstructed, originals, larger_than=0)
+    apart = np.abs(reconstructed.astype(np.int16) - originals)
+    errors: NDArray[np.float32] = apart.sum(axis=3, dtype=np.int16).astype(np.float32) / 3
+    return errors
+
+
+def mean_within(values: NDArray[np.floating], masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean of values [N, S, S] over the pixels of each mask [N, S, S], float64 [N]; NaN where a
+    mask is empty.
+
+    Raises:
+        ValueError: shapes that disagree.
+    """
+    if values.shape != masks.shape:
+        raise ValueError(f"{list(values.shape)} values for masks {list(masks.shape)}")
+    counts = np.count_nonzero(masks, axis=(1, 2))
+    sums = np.where(masks, values, 0).sum(axis=(1, 2), dtype=np.float64)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def psnr_within(
+    reconstructed: NDArray[np.uint8], originals: NDArray[np.uint8], masks: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """PSNR in dB (at most 100) of pictures uint8 [N, S, S, 3] over the pixels of each mask
+    [N, S, S], as ``psnr_face`` of :func:`image_scores`, float64 [N]; NaN where a mask is empty."""
+    check_pairs(reconstructed, originals, larger_than=0)
+    apart = reconstructed.astype(np.int32) - originals
+    mse = mean_within(np.square(apart).sum(axis=3) / 3, masks)
+    return np.array([_decibels(value) if np.isfinite(value) else np.nan for value in mse])
+
+
 def picture_by_picture(
     measure: Callable[[int], float | tuple[float, ...]], count: int
 ) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, laplace
 
 from biometrics.faces.faceset import FaceSet
-from biometrics.faces.quality import BATCH, Quality, measure_quality
+from biometrics.faces.quality import BATCH, Quality, measure_quality, sharpness
 from biometrics.metrics.image import hull_masks
 from tests.biometrics.faces.drawn import plain_shape
 
@@ -58,6 +58,12 @@ def test_sharpness_is_the_variance_of_scipys_laplacian(face: NDArray[np.uint8]) 
     inside = hull_masks(plain_shape()[None])[0]
     expected = laplace(grey, mode="nearest")[inside].var()
     assert measured(face).sharpness[0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_sharpness_alone_is_that_of_all_measures(face: NDArray[np.uint8]) -> None:
+    faces = faceset([face, face[::-1].copy()])
+    alone = sharpness(faces.crops, faces.landmarks)
+    assert np.array_equal(alone, measure_quality(faces).sharpness)
 
 
 def test_blur_lowers_sharpness() -> None:

@@ -8,7 +8,13 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import ConvexHull, Delaunay
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from biometrics.metrics.image import hull_masks, image_scores
+from biometrics.metrics.image import (
+    absolute_errors,
+    hull_masks,
+    image_scores,
+    mean_within,
+    psnr_within,
+)
 from tests.biometrics.metrics.common import PROPERTY, Array
 
 
@@ -162,3 +168,34 @@ def test_degenerate_hulls_are_lines_points_or_nothing() -> None:
 def test_points_that_are_not_finite_are_refused() -> None:
     with pytest.raises(ValueError, match="expected finite points"):
         hull_masks(np.full((1, 68, 2), np.nan))
+
+
+def test_errors_within_masks_are_those_of_a_loop() -> None:
+    made, true = pictures(3, 4, 60)
+    masks = hull_masks(points(4, 4, 60), 60)
+    got = mean_within(absolute_errors(made, true), masks)
+    for i in range(4):
+        apart = np.abs(made[i].astype(float) - true[i])[masks[i]]
+        assert got[i] == pytest.approx(apart.mean(), rel=1e-6)
+
+
+def test_psnr_within_the_face_is_that_of_the_scores() -> None:
+    made, true = pictures(5, 4, 60)
+    made[0] = true[0]
+    masks = hull_masks(points(6, 4, 60), 60)
+    scores = image_scores(made, true, masks)
+    assert psnr_within(made, true, masks) == pytest.approx(scores.psnr_face)
+    assert psnr_within(made, true, np.ones_like(masks)) == pytest.approx(scores.psnr_crop)
+
+
+def test_an_empty_mask_has_no_mean_and_no_psnr() -> None:
+    made, true = pictures(7, 2, 60)
+    masks = np.zeros((2, 60, 60), dtype=bool)
+    masks[1, 5, 5] = True
+    assert np.isnan(mean_within(absolute_errors(made, true), masks)).tolist() == [True, False]
+    assert np.isnan(psnr_within(made, true, masks)).tolist() == [True, False]
+
+
+def test_values_and_masks_of_other_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\[2, 5, 5\] values for masks \[2, 4, 5\]"):
+        mean_within(np.zeros((2, 5, 5)), np.zeros((2, 4, 5), dtype=bool))
