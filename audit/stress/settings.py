@@ -95,7 +95,32 @@ class AdversarialSettings(Sizes):
 
 
 class GeometrySettings(Sizes):
-    """Turned, shifted and scaled faces."""
+    """Turned, shifted and scaled faces.
+
+    Attributes:
+        rotations: degrees, clockwise.
+        translation: share of the crop, in each of four directions.
+        scales: factors.
+        pairs: pictures of the attacker's people that a map is learnt on, of as many different
+            people as there are.
+        threshold_people: people of the threshold set, one picture each, from whom a condition's own
+            thresholds come; null for all.
+        inverted_people: leaked people whose templates are inverted under a few of the transforms;
+            null for all that are drawn.
+    """
+
+    rotations: tuple[float, ...] = (-150, -120, -90, -60, -30, 30, 60, 90, 120, 150, 180)
+    translation: float = Field(default=0.2, gt=0, le=1)
+    scales: tuple[float, ...] = (0.5, 1.5)
+    pairs: int = Field(default=4000, ge=2)
+    threshold_people: int | None = Field(default=None, ge=2)
+    inverted_people: int | None = Field(default=None, ge=2)
+
+    QUICK: ClassVar[dict[str, Any]] = {
+        "pairs": 1200,
+        "threshold_people": 320,
+        "inverted_people": 200,
+    }
 
 
 class AggregationSettings(Sizes):
@@ -146,7 +171,19 @@ class QualitySettings(Sizes):
 
 
 class InvarianceSettings(Sizes):
-    """Several pictures of one person."""
+    """Several pictures of one person.
+
+    Attributes:
+        people: leaked people with three or more pictures; null for all.
+        each: pictures of each of them, at most.
+        strip_pictures: pictures of each person in the strip.
+    """
+
+    people: int | None = Field(default=None, ge=2)
+    each: int = Field(default=10, ge=3)
+    strip_pictures: int = Field(default=4, ge=1)
+
+    QUICK: ClassVar[dict[str, Any]] = {"people": 100, "each": 6}
 
 
 class StressSettings(Sizes):

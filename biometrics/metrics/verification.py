@@ -8,7 +8,7 @@ Everything runs in blocks of rows, so that memory does not grow with the number 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -78,32 +78,55 @@ def nonmated_threshold(
     Raises:
         InputError: templates that are not finite.
         ValueError: an FMR outside (0, 1).
+    """
+    groups = group(subjects)
+    return threshold_of_blocks(
+        lambda: nonmated_blocks(templates, groups, kind),
+        (templates,),
+        groups.n_subject_pairs,
+        fmr,
+    )
+
+
+def threshold_of_blocks(
+    blocks: Callable[[], Iterable[ScoreBlock]],
+    templates: Sequence[NDArray[np.floating]],
+    n_subject_pairs: int,
+    fmr: float,
+) -> Threshold | NotMeasured:
+    """The smallest threshold that accepts at most ``fmr`` of weighted non-mated scores.
 
     The search is a weighted radix selection: one pass sums weights by the upper 16 bits of the
     scores, a second by the lower 16 bits of the scores that share the bits found. It is exact.
+
+    Args:
+        blocks: the scores, from the beginning each time; all weights sum to 1.
+        templates: what is compared, which must be finite.
+        n_subject_pairs: distinct pairs of different subjects among the comparisons.
+        fmr: nominal FMR in (0, 1).
+
+    Returns, raises: as :func:`nonmated_threshold`.
     """
     if not 0.0 < fmr < 1.0:
         raise ValueError(f"a nominal FMR lies between 0 and 1, got {fmr}")
-    if not np.isfinite(templates).all():
+    if not all(np.isfinite(rows).all() for rows in templates):
         raise InputError("templates that set a threshold must be finite")
-    groups = group(subjects)
-    n_pairs = groups.n_subject_pairs
-    if fmr * n_pairs < MIN_EXPECTED_PAIRS * (1.0 - SLACK):
+    if fmr * n_subject_pairs < MIN_EXPECTED_PAIRS * (1.0 - SLACK):
         return NotMeasured(
-            f"too few subjects: FMR {fmr:g} times {n_pairs} distinct subject pairs is "
-            f"{fmr * n_pairs:.3g}, at least {MIN_EXPECTED_PAIRS} are needed"
+            f"too few subjects: FMR {fmr:g} times {n_subject_pairs} distinct subject pairs is "
+            f"{fmr * n_subject_pairs:.3g}, at least {MIN_EXPECTED_PAIRS} are needed"
         )
     coarse = np.zeros(HALF)
-    for block in nonmated_blocks(templates, groups, kind):
+    for block in blocks():
         coarse += np.bincount(sort_keys(block.scores) >> 16, block.weights, HALF)
     high, above = _last_rejected(coarse, 0.0, fmr)
     fine = np.zeros(HALF)
-    for block in nonmated_blocks(templates, groups, kind):
+    for block in blocks():
         keys = sort_keys(block.scores)
         here = keys >> 16 == high
         fine += np.bincount(keys[here] & (HALF - 1), block.weights[here], HALF)
     low, realised = _last_rejected(fine, above, fmr)
-    return Threshold(_from_key(high * HALF + low + 1), fmr, realised, n_pairs)
+    return Threshold(_from_key(high * HALF + low + 1), fmr, realised, n_subject_pairs)
 
 
 def realised_fmr(
