@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,18 +13,16 @@ from numpy.typing import NDArray
 from audit.attempts import Attempts
 from audit.config import AuditConfig
 from audit.estimates import estimate
-from audit.judging import Bench, Judge
+from audit.judging import Bench, Judge, cuts_for, tmr_at
 from audit.models import Models, prepare_models
 from audit.people import People, gather_people, seed_for
 from audit.pipeline import configured_attacks
 from audit.ranking import Standing
 from audit.run_folder import RunFolder, stage_key
 from audit.watch import Watch
-from biometrics.metrics.intervals import NotMeasured as NoFact
 from biometrics.metrics.intervals import paired_difference
 from biometrics.metrics.success import Acceptance, acceptance
 from biometrics.metrics.success import Attempts as Compared
-from biometrics.metrics.verification import nonmated_threshold, tmr
 from biometrics.template_form import FORMS, TemplateForm
 from biometrics.templates import TemplateSet
 from reports.results import ByFmr, Estimate, FormatRow, NotMeasured
@@ -92,7 +90,7 @@ class Tries:
         target, plain = self.models.target, self.models.target_templates
         fitted = form.fit(plain.vectors[self.people.split.attacker])
         kept = dataclasses.replace(plain, vectors=fitted.apply(plain.vectors), normalised=False)
-        key = stage_key(form.name, {"templates": self.models.target_key, **_record(form)})
+        key = stage_key(form.name, {"templates": self.models.target_key, **form.record()})
         leaked = fitted.apply(self.models.leaked.vectors[target])
         models = dataclasses.replace(
             self.models,
@@ -150,23 +148,14 @@ class Tries:
             bytes=form.bytes(dim),
             attack=self.place.attack,
             judge=self.judge.name,
-            tmr=dict(self._recognition(made.templates.vectors)),
+            tmr=self._recognition(made.templates.vectors),
             **columns,
         )
 
-    def _recognition(self, vectors: NDArray[np.float32]) -> Iterator[tuple[str, Estimate]]:
+    def _recognition(self, vectors: NDArray[np.float32]) -> dict[str, Estimate]:
         """TMR of the backbone with such templates, at thresholds set with such templates."""
-        kind = self.models.target_similarity
+        kind, names = self.models.target_similarity, self.people.faces.subject_ids
         rows = self.people.split.threshold
-        names = self.people.faces.subject_ids
-        for fmr in self.config.fmr:
-            cut = nonmated_threshold(vectors[rows], names[rows], kind, fmr.value)
-            if isinstance(cut, NoFact):
-                yield fmr.label, estimate(cut)
-                continue
-            leaked = vectors[self.people.split.leaked]
-            yield fmr.label, estimate(tmr(leaked, self.subjects, kind, cut.value, seed=self.seed))
-
-
-def _record(form: TemplateForm) -> dict[str, object]:
-    return {"share": form.share, "decimals": form.decimals, "bits": form.bits}
+        cuts = cuts_for(vectors[rows], names[rows], kind, self.config.fmr)
+        leaked = vectors[self.people.split.leaked]
+        return tmr_at(cuts, leaked, self.subjects, kind, self.seed)

@@ -99,6 +99,39 @@ def at_thresholds(
     return found
 
 
+def cuts_for(
+    templates: NDArray[np.float32],
+    subjects: NDArray[np.str_],
+    kind: Similarity,
+    fmrs: Iterable[Fmr],
+) -> tuple[Cut, ...]:
+    """The threshold at each FMR, from the non-mated pairs of templates [N, D] of these subjects."""
+    cuts = []
+    for fmr in fmrs:
+        found = nonmated_threshold(templates, subjects, kind, fmr.value)
+        if isinstance(found, NotMeasuredFact):
+            cuts.append(Cut(fmr.label, None, found.reason))
+        else:
+            cuts.append(Cut(fmr.label, found.value))
+    return tuple(cuts)
+
+
+def tmr_at(
+    cuts: Iterable[Cut],
+    templates: NDArray[np.float32],
+    subjects: NDArray[np.str_],
+    kind: Similarity,
+    seed: int,
+) -> dict[str, Estimate]:
+    """TMR of templates [N, D] of these subjects [N] at every threshold."""
+    return {
+        cut.label: NotMeasured(not_measured=cut.why)
+        if cut.value is None
+        else estimate(tmr(templates, subjects, kind, cut.value, seed=seed))
+        for cut in cuts
+    }
+
+
 class Bench:
     """All judges that are ready, and what is measured of them before any attack.
 
@@ -115,20 +148,14 @@ class Bench:
     def _judge(self, name: str) -> Judge:
         backbone, templates = self.models.judges[name], self.models.templates[name].vectors
         kind = backbone.spec.similarity
-        cuts = tuple(self._cut(templates, kind, fmr) for fmr in self.config.fmr)
+        rows = self.people.split.threshold
+        names = self.people.faces.subject_ids[rows]
+        cuts = cuts_for(templates[rows], names, kind, self.config.fmr)
         leaked = templates[self.people.split.leaked]
         has_pairs = bool((group(self.subjects).counts > 1).any())
         genuine = comparisons(leaked, self.subjects, kind) if has_pairs else None
         own = self.models.leaked.vectors[name]
         return Judge(name, backbone, templates, leaked, own, cuts, genuine)
-
-    def _cut(self, templates: NDArray[np.float32], kind: Similarity, fmr: Fmr) -> Cut:
-        rows = self.people.split.threshold
-        names = self.people.faces.subject_ids[rows]
-        found = nonmated_threshold(templates[rows], names, kind, fmr.value)
-        if isinstance(found, NotMeasuredFact):
-            return Cut(fmr.label, None, found.reason)
-        return Cut(fmr.label, found.value)
 
     def _familiar(self) -> Iterator[tuple[str, int]]:
         """Judges that were trained on people who leaked here, and on how many."""

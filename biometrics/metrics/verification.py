@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from biometrics.errors import InputError
 from biometrics.metrics.intervals import (
-    Interval,
     Measured,
     NotMeasured,
     mean_over_subjects,
@@ -155,12 +154,20 @@ def tmr(
     seed: int = 0,
 ) -> Measured:
     """TMR at ``threshold``; n = subjects with two or more pictures."""
+    rates = tmr_by_subject(templates, subjects, kind, threshold)
+    if len(rates) == 0:
+        return NotMeasured("no mated pairs: no subject has two pictures")
+    return mean_over_subjects(rates, rates=True, seed=seed)
+
+
+def tmr_by_subject(
+    templates: NDArray[np.floating], subjects: ArrayLike, kind: Similarity, threshold: float
+) -> NDArray[np.float64]:
+    """TMR of each subject with two or more pictures, in the order of their names, float64 [S2]."""
     groups = group(subjects)
     pairs = mated_pairs(groups)
-    if len(pairs.first) == 0:
-        return NotMeasured("no mated pairs: no subject has two pictures")
     accepted = pair_scores(templates, templates, pairs, kind) >= threshold
-    return _mean_of_pairs(accepted, groups.index[pairs.first], seed)
+    return subject_means(accepted, groups.index[pairs.first])
 
 
 def nonmated_blocks(
@@ -202,7 +209,3 @@ def _last_rejected(weights: NDArray[np.float64], above: float, fmr: float) -> _R
     tail = above + np.cumsum(weights[::-1])[::-1]  # tail[b]: weight at or above bin b
     too_many = int(np.flatnonzero(tail > fmr * (1.0 + SLACK))[-1])
     return _Rejected(too_many, float(tail[too_many + 1]) if too_many + 1 < HALF else above)
-
-
-def _mean_of_pairs(accepted: NDArray[np.bool_], subject: NDArray[np.intp], seed: int) -> Interval:
-    return mean_over_subjects(subject_means(accepted, subject), rates=True, seed=seed)

@@ -107,3 +107,53 @@ def test_other_forms_are_refused(wrong: dict[str, float]) -> None:
 def test_templates_of_another_length_are_refused() -> None:
     with pytest.raises(InputError, match="expected templates of 10 values, got"):
         FORMS[1].fit(normal()).apply(normal(dim=9))
+
+
+def test_dimensions_drawn_by_a_seed_stand_in_their_order_and_a_larger_share_holds_them() -> None:
+    x = normal()
+    few, many = (TemplateForm("", share=share, draw=5).positions(100) for share in (0.1, 0.3))
+    assert len(few) == 10
+    assert set(few.tolist()) < set(many.tolist())
+    assert np.array_equal(many, np.unique(many))
+    assert not np.array_equal(many, TemplateForm("", share=0.3, draw=6).positions(100))
+    form = TemplateForm("", share=0.5, draw=5)
+    assert np.array_equal(form.fit(x).apply(x), x[:, form.positions(10)])
+
+
+def test_shuffled_dimensions_are_all_there_in_another_order() -> None:
+    x = normal()
+    form = TemplateForm("", draw=5, shuffled=True)
+    order = form.positions(10)
+    assert sorted(order) == list(range(10))
+    assert list(order) != list(range(10))
+    found = form.fit(x).apply(x)
+    assert np.array_equal(found[:, np.argsort(order)], x)
+
+
+def test_steps_belong_to_the_dimensions_that_are_kept() -> None:
+    x = normal()
+    form = TemplateForm("", share=0.5, draw=5, bits=1)
+    whole = TemplateForm("", bits=1).fit(x).apply(x)
+    assert np.array_equal(form.fit(x).apply(x), whole[:, form.positions(10)])
+
+
+def test_half_precision_is_that_of_numpy_and_never_infinite() -> None:
+    x = np.array([[0.1, 1e5, -1e9], [1 / 3, 2049.0, 6e-8]], dtype=np.float32)
+    found = TemplateForm("", half=True).fit(x).apply(x)
+    assert found.dtype == np.float32
+    assert found.tolist() == [
+        [float(np.float16(0.1)), 65504.0, -65504.0],
+        [float(np.float16(1 / 3)), 2048.0, float(np.float16(6e-8))],
+    ]
+    assert TemplateForm("", half=True).bytes(128) == 256
+
+
+def test_to_shuffle_takes_a_seed() -> None:
+    with pytest.raises(InputError, match="takes a seed"):
+        TemplateForm("", shuffled=True)
+
+
+def test_the_record_tells_forms_apart_and_leaves_out_the_name() -> None:
+    records = [TemplateForm("a"), TemplateForm("a", half=True), TemplateForm("a", draw=3)]
+    assert len({str(form.record()) for form in records}) == 3
+    assert TemplateForm("a", bits=8).record() == TemplateForm("b", bits=8).record()

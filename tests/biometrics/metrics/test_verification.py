@@ -17,6 +17,7 @@ from biometrics.metrics.verification import (
     realised_fmr,
     sort_keys,
     tmr,
+    tmr_by_subject,
 )
 from tests.biometrics.metrics.common import PROPERTY, Array, fmr_by_loops, one_score, people
 
@@ -220,6 +221,7 @@ def test_the_tmr_agrees_with_loops(kind: Similarity) -> None:
     assert 0 < got.value < 1
     assert got.value == pytest.approx(np.mean(means))
     assert got.n == len(means) < 12
+    np.testing.assert_allclose(tmr_by_subject(templates, subjects, kind, threshold), means)
 
 
 @PROPERTY
@@ -251,6 +253,7 @@ def test_what_cannot_be_measured_is_said() -> None:
     assert realised_fmr(one, ["a", "a"], "l2", 0.0) == NotMeasured(
         "no non-mated pairs: there is only one subject"
     )
+    assert tmr_by_subject(one, ["a", "b"], "l2", 0.0).shape == (0,)
     assert tmr(one, ["a", "b"], "l2", 0.0) == NotMeasured(
         "no mated pairs: no subject has two pictures"
     )
