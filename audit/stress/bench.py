@@ -37,9 +37,12 @@ BATCH = 128
 NOTHING = np.empty((0, CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
 
 Vectors = NDArray[np.float32]
-Measure = Callable[[NDArray[np.uint8], NDArray[np.float32]], Mapping[str, NDArray[np.floating]]]
-"""From reconstructions uint8 [N, 224, 224, 3] and the landmarks found in them [N, 68, 2] (NaN where
-there is no face) to one number a reconstruction under each name, [N]; NaN where it has none."""
+Measure = Callable[
+    [NDArray[np.uint8], NDArray[np.float32], slice], Mapping[str, NDArray[np.floating]]
+]
+"""From reconstructions uint8 [N, 224, 224, 3], the landmarks found in them [N, 68, 2] (NaN where
+there is no face) and their positions among all that are inverted to one number a reconstruction
+under each name, [N]; NaN where it has none."""
 
 
 class Numbers(NamedTuple):
@@ -263,7 +266,7 @@ class Workbench:
             for begin in range(0, len(vectors) if measure is not None else 0, BATCH):
                 some = slice(begin, begin + BATCH)
                 assert measure is not None
-                parts.append(measure.measure(to_canonical(made.crops[some]), found[some]))
+                parts.append(measure.measure(to_canonical(made.crops[some]), found[some], some))
             names = list(parts[0]) if parts else []
             values = {n: np.concatenate([p[n] for p in parts]).astype(np.float64) for n in names}
             np.savez(out / "measures.npz", **values)  # type: ignore[arg-type]
