@@ -88,7 +88,7 @@ def gather_people(config: AuditConfig, run: RunFolder, watch: Watch) -> People:
 
     stage = run.stage("faces", {"inputs": source.inputs, "quick": config.quick}, build)
     found = load_folder_faces(stage.folder)
-    split = split_rows(found.faces.subject_ids, source.roles)
+    split = _split(found.faces, source.roles, config.faces.leak_most_pictured)
     summary = _summary(found.faces, split).model_copy(
         update={
             "n_files": len(source.files),
@@ -101,6 +101,18 @@ def gather_people(config: AuditConfig, run: RunFolder, watch: Watch) -> People:
     _save_split(run, found.faces, split, config.seed)
     key = people_key(stage, split)
     return People(found.faces, split, stage.key, key, summary, source.inputs, generated=False)
+
+
+def _split(faces: FaceSet, roles: dict[str, Role], most: int) -> Split:
+    try:
+        return split_rows(faces.subject_ids, roles)
+    except InputError as error:
+        if not most:
+            raise
+        raise InputError(
+            f"{error}; {most:,} people were to leak since they have the most pictures: set "
+            "faces.leak_most_pictured lower, in a stress run stress.aggregation.subjects"
+        ) from None
 
 
 def _one_folder(config: AuditConfig) -> _Source:

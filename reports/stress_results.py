@@ -83,6 +83,8 @@ class StressResult(Model):
     type2_difference: ByFmr = Field(default_factory=dict)  # paired, as ``difference``
     tmr: ByFmr = Field(default_factory=dict)
     tmr_difference: ByFmr = Field(default_factory=dict)  # paired, against the clean row
+    realised_fmr: ByFmr = Field(default_factory=dict)  # at these thresholds, under stress
+    tmr_same_fmr: ByFmr = Field(default_factory=dict)  # at thresholds set anew for that FMR
     measures: dict[str, Estimate] = Field(default_factory=dict)  # of this family alone
     roc: list[StressCurve] = Field(default_factory=list)
     map: StressMap | None = None

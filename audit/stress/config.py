@@ -57,7 +57,9 @@ class StressConfig(AuditConfig):
         return {t: AuditConfig.model_construct(**{**shared, "target": t}) for t in targets}
 
     def _faces(self) -> object:
-        most = self.stress.aggregation.subjects
-        if "aggregation" not in self.stress.families or self.faces.path is None:
+        """With the people who have the most pictures among the leaked ones, where their pictures
+        are averaged; a number given in ``faces`` wins."""
+        given, most = self.faces.leak_most_pictured, self.stress.aggregation.subjects
+        if "aggregation" not in self.stress.families or self.faces.path is None or given:
             return self.faces
         return self.faces.model_copy(update={"leak_most_pictured": most})

@@ -96,7 +96,7 @@ def inversion_rows(
         measures, samples: go into the row of the target's own judge, or of the first.
     """
     subjects = group(bench.names[rows]).index
-    main = _main_judge(bench)
+    main = main_judge(bench)
     found: list[StressResult] = []
     by_subject: dict[Key, BySubject] = {}
     for judge in bench.judges:
@@ -205,6 +205,7 @@ def _row(bench: Workbench, condition: Condition, judge: Judge) -> StressResult:
     )
 
 
-def _main_judge(bench: Workbench) -> str:
+def main_judge(bench: Workbench) -> str:
+    """The judge in whose row that stands which depends on none: the target, or the first."""
     names = [judge.name for judge in bench.judges]
     return bench.target if bench.target in names else names[0]

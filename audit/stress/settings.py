@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from audit.config_values import AttackChoice, AttackEntry, listed, refuse_twice
 from biometrics.faces.geometry import CROP_SIZE
 from reports.results import STRESS_FAMILIES, StressFamily
+
+
+def _ascending(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    if list(numbers) != sorted({n for n in numbers if n > 0}):
+        raise ValueError(f"expected whole numbers above 0 in ascending order; got {list(numbers)}")
+    return numbers
+
+
+Ascending = Annotated[
+    tuple[int, ...], BeforeValidator(listed), Field(min_length=1), AfterValidator(_ascending)
+]
 
 
 class Sizes(BaseModel):
@@ -129,9 +148,32 @@ class AggregationSettings(Sizes):
     Attributes:
         subjects: the people with the most pictures, who go to the leaked side whatever the split
             says, with all their pictures.
+        numbers: how many pictures are averaged.
+        sets: averages of so many of one person that share no picture, at most.
+        probes: pictures of each person that averages are tried with, at most.
+        likeness: of these, how many a reconstruction is compared with.
+        clusters: numbers of clusters.
+        cluster_from: pictures that a person must have, besides the probes, to be clustered.
     """
 
     subjects: int = Field(default=50, ge=2)
+    numbers: Ascending = (1, 2, 3, 5, 10, 20)
+    sets: int = Field(default=8, ge=1)
+    probes: int = Field(default=10, ge=1)
+    likeness: int = Field(default=4, ge=1)
+    clusters: Ascending = (2, 3, 4, 5)
+    cluster_from: int = Field(default=20, ge=2)
+
+    QUICK: ClassVar[dict[str, Any]] = {"sets": 4, "likeness": 1}
+
+    @model_validator(mode="after")
+    def _enough_for_clusters(self) -> Self:
+        if self.clusters[0] < 2 or self.clusters[-1] > self.cluster_from:
+            raise ValueError(
+                f"clusters must be from 2 to cluster_from ({self.cluster_from}); "
+                f"got {list(self.clusters)}"
+            )
+        return self
 
 
 class DamageSettings(Sizes):

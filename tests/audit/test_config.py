@@ -237,6 +237,14 @@ def test_a_wrong_value_names_its_key(overrides: list[str], said: str) -> None:
         ([], "no faces are given: set faces.path"),
         ([PHOTOS, "faces.synth={}"], "got path and synth (--set faces.synth=null drops one)"),
         (["faces.attacker=a"], "faces: attacker and leaked belong together"),
+        (
+            ["faces.synth={}", "faces.leak_most_pictured=2"],
+            "faces: leak_most_pictured changes the split of one folder; give path",
+        ),
+        (
+            ["faces.attacker=a", "faces.leaked=b", "faces.leak_most_pictured=2"],
+            "faces: leak_most_pictured changes the split of one folder; give path",
+        ),
         (["faces.leaked=a", PHOTOS], "faces: attacker and leaked belong together"),
         (["faces.attacker=a", "faces.leaked=b", PHOTOS], "got path and attacker"),
         (["faces.pairs=p.txt"], "got none"),

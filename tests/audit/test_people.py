@@ -196,3 +196,68 @@ def test_a_quick_run_of_generated_people_keeps_enough_to_set_thresholds(tmp_path
     assert counts == [20, 12, 2]
     assert found.generated
     assert summary.generated
+
+
+def pictured(path: Path, most: int) -> Path:
+    """Everybody with two pictures, the first ``most`` of the attackers-to-be with more."""
+    photos = folder_of(path, NAMES)
+    rich = [name for name in NAMES if role_of(name, seed=7) != "leaked"][:most]
+    for i, name in enumerate(rich):
+        folder_of(photos, [name], [f"more{j}" for j in range(12 + i)])
+    return photos
+
+
+def test_those_with_the_most_pictures_leak_whatever_the_split_says(tmp_path: Path) -> None:
+    photos = pictured(tmp_path / "photos", 5)
+    found = gather(tmp_path / "run", f"faces.path={photos}", "faces.leak_most_pictured=5")
+    rich = {f.name for f in photos.iterdir() if len(list(f.iterdir())) > 2}
+    assert len(rich) == 5
+    assert roles(found) == {
+        name: "leaked" if name in rich else role_of(name, seed=7) for name in NAMES
+    }
+    names = found.faces.subject_ids
+    for name in rich:
+        assert (names[found.split.leaked] == name).sum() == 10
+        assert (names[found.split.capped] == name).sum() == (names == name).sum() - 10
+    assert not np.isin(names[found.split.attacker], list(rich)).any()
+    assert not np.isin(names[found.split.threshold], list(rich)).any()
+    assert found.summary.notes == [
+        "the 5 people with the most pictures leaked, whatever the split says of them"
+    ]
+
+
+def test_equal_seeds_give_equal_splits_with_them_too(tmp_path: Path) -> None:
+    photos = pictured(tmp_path / "photos", 5)
+    given = (f"faces.path={photos}", "faces.leak_most_pictured=5")
+    one, two = (gather(tmp_path / run, *given, "seed=3") for run in ("one", "two"))
+    assert one.key == two.key
+    assert one.key != gather(tmp_path / "one", *given, "seed=4").key
+    assert one.key != gather(tmp_path / "one", f"faces.path={photos}", "seed=3").key
+    assert one.faces_key == gather(tmp_path / "one", f"faces.path={photos}", "seed=3").faces_key
+
+
+def test_a_quick_run_leaks_those_of_its_quarter(tmp_path: Path) -> None:
+    photos = pictured(tmp_path / "photos", 40)
+    kept = quick_subjects(NAMES, seed=7)
+    found = gather(
+        tmp_path / "run", f"faces.path={photos}", "faces.leak_most_pictured=2", "quick=true"
+    )
+    counts = {name: len(list((photos / name).iterdir())) for name in kept}
+    most = sorted(counts, key=lambda name: -counts[name])[:2]
+    assert set(roles(found)) == kept
+    assert all(roles(found)[name] == "leaked" for name in most)
+    assert found.summary.notes == [
+        "the 2 people with the most pictures leaked, whatever the split says of them",
+        "quick: a quarter of the subjects and shorter training",
+    ]
+
+
+@pytest.mark.parametrize("most", [115, 5000])
+def test_more_of_them_than_leave_an_attacker_anybody_are_refused(tmp_path: Path, most: int) -> None:
+    photos = folder_of(tmp_path / "photos", NAMES)
+    with pytest.raises(InputError, match=r"too few people") as caught:
+        gather(tmp_path / "run", f"faces.path={photos}", f"faces.leak_most_pictured={most}")
+    message = str(caught.value)
+    assert f"{most:,} people were to leak" in message
+    assert "set faces.leak_most_pictured lower, in a stress run stress.aggregation" in message
+    assert "\n" not in message

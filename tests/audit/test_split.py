@@ -14,6 +14,7 @@ from audit.split import (
     MAX_PICTURES,
     Role,
     attacker_folder_role,
+    most_pictured,
     quick_subjects,
     role_of,
     split_rows,
@@ -141,3 +142,21 @@ def test_a_set_without_people_is_refused_with_the_counts(absent: str) -> None:
         InputError, match=rf"too few people: {len(subjects)} subjects .* 0 {absent}"
     ):
         rows_of(subjects)
+
+
+counts_of_people = st.dictionaries(st.sampled_from(NAMES[:40]), st.integers(1, 6), min_size=1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(counts_of_people, st.integers(0, 45), st.randoms(use_true_random=False))
+def test_nobody_who_is_left_out_has_more_pictures(
+    counts: dict[str, int], wanted: int, random: object
+) -> None:
+    most = most_pictured(counts, wanted)
+    assert len(most) == len(set(most)) == min(wanted, len(counts))
+    rest = set(counts) - set(most)
+    for name in most:
+        assert all((counts[name], other) > (counts[other], name) for other in rest)
+    shuffled = list(counts.items())
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert most_pictured(dict(shuffled), wanted) == most
