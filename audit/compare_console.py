@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from audit.console import rate
+from audit.console import plain_table, rate
 from reports.compare_words import projection_says, reversals
 from reports.results import CompareResult, Estimate, Measured
 
@@ -39,21 +39,10 @@ def show_compare(result: CompareResult, verdict: str, page: Path, console: Conso
     console.print(f"\nreport: {page}", markup=False, soft_wrap=True)
 
 
-def _plain(title: str) -> Table:
-    return Table(
-        title=title,
-        title_style="",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-    )
-
-
 def _ranking(result: CompareResult) -> Table:
     fmr = result.fmr or ""
     whose = f"by {result.judge}" if result.judge else "by each row's judge"
-    table = _plain(f"Accepted {whose}, in % [95 % interval] at FMR {fmr}")
+    table = plain_table(f"Accepted {whose}, in % [95 % interval] at FMR {fmr}")
     for heading in ("", "templates of", "accepted", "its recognition", "PSNR", "attack"):
         table.add_column(
             heading, justify="left" if heading in ("templates of", "attack") else "right"
@@ -73,7 +62,7 @@ def _ranking(result: CompareResult) -> Table:
 
 def _matrix(result: CompareResult) -> Table:
     fmr = result.fmr or ""
-    table = _plain(f"Every judge, in % at FMR {fmr} (* never seen by the attack)")
+    table = plain_table(f"Every judge, in % at FMR {fmr} (* never seen by the attack)")
     table.add_column("templates of")
     for judge in result.judges:
         table.add_column(judge, justify="right")
@@ -92,7 +81,7 @@ def _matrix(result: CompareResult) -> Table:
 def _forms(result: CompareResult) -> Table:
     fmr = result.fmr or ""
     judges = ", ".join(dict.fromkeys(row.judge for row in result.formats))
-    table = _plain(f"Templates kept otherwise, judge {judges}, in % at FMR {fmr}")
+    table = plain_table(f"Templates kept otherwise, judge {judges}, in % at FMR {fmr}")
     for heading in ("templates of", "form", "bytes", "recognition", "accepted"):
         numbers = heading in ("bytes", "recognition", "accepted")
         table.add_column(heading, justify="right" if numbers else "left")

@@ -254,7 +254,7 @@ def load_as(
     try:
         return kind.model_validate(merge(layers))
     except ValidationError as error:
-        raise ConfigError(_explain(error)) from error
+        raise ConfigError(explain(error)) from error
 
 
 def effective_yaml(config: BaseModel, *, nulls: bool = False) -> str:
@@ -265,7 +265,7 @@ def effective_yaml(config: BaseModel, *, nulls: bool = False) -> str:
     return text
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
     """The first problem in one line: the dotted key, what is wrong, what was given."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])

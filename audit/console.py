@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from audit.backbone_list import BackboneLine
 
 
-_SEVERE = {"critical": "bold red", "high": "red", "medium": "yellow"}
+SEVERE = {"critical": "bold red", "high": "red", "medium": "yellow"}
+"""Styles of findings that are not small."""
 
 EVERYBODY = "* the same face is accepted as other people too, at over three times the FMR"
 
@@ -36,7 +37,7 @@ def show_audit(results: Results, page: Path | None, console: Console) -> None:
         console.print()
     if results.findings:
         for finding in results.findings:
-            style = _SEVERE.get(finding.severity, "")
+            style = SEVERE.get(finding.severity, "")
             console.print(Text(f"{finding.severity:<9}", style=style) + Text(finding.title))
         console.print()
     if results.attacks:
@@ -84,6 +85,18 @@ def show_backbones(lines: Sequence[BackboneLine], console: Console) -> None:
             console.print(f"{line['name']}: {line['note']}", markup=False)
 
 
+def plain_table(title: str) -> Table:
+    """A table without lines."""
+    return Table(
+        title=title,
+        title_style="",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
+
+
 def rate(estimate: Estimate | None) -> Text:
     """``88.1 [85.0-90.9]`` in per cent, or ``not measured``."""
     if not isinstance(estimate, Measured):
@@ -106,14 +119,7 @@ def _percent(value: float) -> str:
 
 def _success_table(results: Results) -> Table:
     labels = _fmr_labels(results)
-    table = Table(
-        title="Success attack rate in % [95 % interval]",
-        title_style="",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-    )
+    table = plain_table("Success attack rate in % [95 % interval]")
     table.add_column("judge", no_wrap=True)
     table.add_column("", no_wrap=True)
     for label in labels:

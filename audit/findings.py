@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reports.results import (
+    SEVERITY_ORDER,
     AttackResult,
     AttributeLeak,
     Estimate,
@@ -41,8 +42,6 @@ SEVERITIES: tuple[tuple[float, Severity], ...] = (
 )
 """Of a rate, by its lower limit: every second person, every fifth, every twentieth."""
 
-ORDER: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
-
 
 @dataclass(frozen=True)
 class StoreEvidence:
@@ -73,7 +72,7 @@ def store_findings(known: StoreEvidence) -> list[Finding]:
         _rows(store),
     )
     found = [finding for rule in rules for finding in rule]
-    return sorted(found, key=lambda f: ORDER.index(f.severity))
+    return sorted(found, key=lambda f: SEVERITY_ORDER.index(f.severity))
 
 
 def _beside(store: StoreSummary) -> Iterator[Finding]:
@@ -193,7 +192,7 @@ def _inverted(known: StoreEvidence) -> Iterator[Finding]:
         yield Finding(
             id="inversion.own-model",
             # What ten thousand faces of nobody reach too is no merit of the templates.
-            severity=severity if more else max(severity, "medium", key=ORDER.index),
+            severity=severity if more else max(severity, "medium", key=SEVERITY_ORDER.index),
             title=f"Faces rebuilt from the templates open {row.backbone} itself"
             + ("" if more else ", but no more often than the nearest of many faces of nobody"),
             evidence={

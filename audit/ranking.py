@@ -11,9 +11,10 @@ import numpy as np
 from audit.compared_run import ComparedRun, judged, strongest
 from audit.estimates import estimate
 from audit.people import seed_for
-from audit.verdict import HEADLINE_FMR, is_strong
+from audit.verdict import is_strong
 from biometrics.metrics.intervals import Interval, paired_difference
 from reports.results import (
+    HEADLINE_FMR,
     ByFmr,
     CompareDifference,
     CompareRow,

@@ -26,7 +26,7 @@ from audit.store_config import StoreAuditConfig
 from audit.store_reading import Reading, read_store
 from audit.store_samples import draw_store_samples
 from audit.stores_tools import Coverage, check_coverage
-from audit.verdict import HEADLINE_FMR, NOTES, Store, decide
+from audit.verdict import NOTES, Store, decide
 from audit.watch import Watch
 from biometrics.backbones.base import (
     BACKBONES,
@@ -44,6 +44,7 @@ from biometrics.stores.known_backbones import known_path
 from reports.exports import CSV_NAME
 from reports.html import REPORT_NAME
 from reports.results import (
+    HEADLINE_FMR,
     RESULTS_NAME,
     AttackResult,
     Estimate,

@@ -11,6 +11,7 @@ import yaml
 
 from biometrics.backbones.base import BackboneSpec, kin_of
 from reports.results import (
+    HEADLINE_FMR,
     AttackResult,
     Estimate,
     Grade,
@@ -20,7 +21,6 @@ from reports.results import (
     fmr_value,
 )
 
-HEADLINE_FMR = "1e-3"
 WEAK_JUDGE = 0.5
 """A judge whose own Type-II reference is below this at an FMR is no judge at that FMR."""
 

@@ -17,7 +17,7 @@ from reports.results import (
     Measured,
     ProjectionCheck,
 )
-from reports.tables import fmr_keys, nothing_at
+from reports.tables import told_keys
 from reports.words import MINUS, NBSP, Cell, Table, count, fmr_label, gathered
 
 _PICTURES = (("psnr_crop", "psnr_face"), ("ssim_crop", "ssim_face"))  # the first that was measured
@@ -34,7 +34,7 @@ def ranking_table(compare: CompareResult) -> Table:
     fmr = shown_fmr(compare)
     own_judges = not compare.judge
     at = f" at FMR{NBSP}{fmr_label(fmr)}" if fmr else ""
-    tmr = _told(Table("", ()), [row.tmr for row in compare.rows])[:2]
+    tmr = told_keys(Table("", ()), [row.tmr for row in compare.rows])[:2]
     pictures = _pictures(compare.rows)
     table = Table(
         "Ranking: the most leaking first",
@@ -85,7 +85,7 @@ def difference_table(compare: CompareResult) -> Table:
         "Paired differences, over the same people",
         ("First less second", "FMR", "Difference of SAR", "In words"),
     )
-    keys = _told(table, [pair.sar for pair in compare.differences])
+    keys = told_keys(table, [pair.sar for pair in compare.differences])
     for pair in compare.differences:
         for i, key in enumerate(keys):
             head = [Cell(f"{pair.left} {MINUS} {pair.right}", rows=len(keys))] if i == 0 else []
@@ -210,25 +210,13 @@ def projection_table(check: ProjectionCheck) -> Table:
 
 def _by_fmr(table: Table, lines: Sequence[tuple[Cell, Sequence[ByFmr]]]) -> Table:
     """Each line at every FMR at which anything was measured; its heading spans them."""
-    keys = _told(table, [values for _, rates in lines for values in rates])
+    keys = told_keys(table, [values for _, rates in lines for values in rates])
     for head, rates in lines:
         for i, key in enumerate(keys):
             first = [replace(head, rows=len(keys))] if i == 0 else []
             cells = [table.estimate(values.get(key)) for values in rates]
             table.rows.append([*first, Cell(fmr_label(key)), *cells])
     return gathered(table)
-
-
-def _told(table: Table, rates: Sequence[ByFmr]) -> list[str]:
-    """FMRs at which anything was measured; of the others the reason stands below the table."""
-    shown = []
-    for key in fmr_keys(key for values in rates for key in values):
-        why = nothing_at(key, rates)
-        if why:
-            table.below.append(f"Not measured at FMR {fmr_label(key)}: {why}")
-        else:
-            shown.append(key)
-    return shown
 
 
 def _name(row: CompareRow, *, judge: bool) -> Cell:

@@ -16,7 +16,9 @@ from reports.results import (
     Measured,
     Results,
     is_comparison,
+    is_stress,
 )
+from reports.stress_exports import STRESS_COLUMNS, StressValue, values_of
 from reports.tables import fmr_keys
 
 COLUMNS = (
@@ -53,13 +55,17 @@ def write_csv(results: Results, path: Path) -> None:
     Ranks and the mean similarity have no FMR; the detection rate, the measures of likeness and what
     an attack cost have neither FMR nor judge: those cells are empty. So are value, low and high
     where ``not_measured`` says why. Costs are plain numbers, so they have no n. A comparison has
-    columns of its own (:data:`COMPARE_COLUMNS`).
+    columns of its own (:data:`COMPARE_COLUMNS`), and so has a stress run
+    (:data:`reports.stress_exports.STRESS_COLUMNS`).
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if results.compare is not None and is_comparison(results):
         writer.writerow(COMPARE_COLUMNS)
         writer.writerows(_compared(number) for number in numbers_of(results.compare))
+    elif is_stress(results):
+        writer.writerow(STRESS_COLUMNS)
+        writer.writerows(_stressed(value) for value in values_of(results.stress))
     else:
         writer.writerow(COLUMNS)
         writer.writerows(_audited(results))
@@ -74,6 +80,16 @@ def _compared(number: Number) -> tuple[str, ...]:
     names = (number.source, number.against, number.form, number.attack, number.judge)
     place = (*map(_safe, names), unseen, _safe(number.measure), number.fmr)
     return (number.part, *place, *end)
+
+
+def _stressed(told: StressValue) -> tuple[str, ...]:
+    """In the order of STRESS_COLUMNS."""
+    row, value = told.row, told.value
+    end = (repr(value), "", "", "", "") if isinstance(value, int) else _estimate(value)
+    strength = "" if row.strength is None else repr(row.strength)
+    what = (row.family, _safe(row.perturbation), strength, _safe(row.unit), _safe(row.label))
+    whose = (_flag(row.repaired), _safe(row.attack), _safe(row.backbone), _safe(row.judge))
+    return (*what, *whose, _flag(row.unseen), told.fmr, _safe(told.measure), *end, _safe(row.note))
 
 
 def _audited(results: Results) -> Iterator[tuple[str, ...]]:

@@ -73,7 +73,7 @@ def build_gallery(results: Results, run: Path, *, reveal: bool) -> Gallery:
     generated = results.faces is not None and results.faces.generated
     blurred = not (reveal or generated)
     shown = results.samples[:MAX_PAIRS]
-    loader = _Loader(run, blurred)
+    loader = Loader(run, blurred)
     groups: dict[tuple[str, str], list[Sample]] = {}
     for sample in shown:
         groups.setdefault((sample.subject, sample.template), []).append(sample)
@@ -87,7 +87,7 @@ def build_gallery(results: Results, run: Path, *, reveal: bool) -> Gallery:
     )
 
 
-def _person(samples: list[Sample], loader: _Loader, results: Results) -> Person:
+def _person(samples: list[Sample], loader: Loader, results: Results) -> Person:
     first = samples[0]
     word = "Blurred photograph" if loader.blurred else "Photograph"
     return Person(
@@ -100,18 +100,29 @@ def _person(samples: list[Sample], loader: _Loader, results: Results) -> Person:
     )
 
 
-class _Loader:
-    """Turns files of the run into embedded pictures, within one budget of bytes."""
+class Loader:
+    """Turns files of the run into embedded pictures, within one budget of bytes.
 
-    def __init__(self, run: Path, blurred: bool) -> None:
-        self.run, self.blurred, self.left = run, blurred, _BUDGET
+    Args:
+        run: where the relative paths start.
+        blurred: whether real people are seen.
+        side: pixels, of an embedded picture.
+        budget: bytes of all of them.
+    """
+
+    def __init__(
+        self, run: Path, blurred: bool, *, side: int = SIDE, budget: int = _BUDGET
+    ) -> None:
+        self.run, self.blurred, self.side, self.left = run, blurred, side, budget
 
     def original(self, name: str | None, alt: str) -> Picture:
-        uri, instead = self._embed(name, reconstruction=False)
+        """A photograph of a person."""
+        uri, instead = self.embed(name, reconstruction=False)
         return Picture(uri, alt, instead, caption="Original")
 
     def reconstruction(self, sample: Sample) -> Picture:
-        uri, instead = self._embed(sample.reconstruction, reconstruction=True)
+        """What an attack made, with what judges said of it."""
+        uri, instead = self.embed(sample.reconstruction, reconstruction=True)
         word = "Blurred reconstruction" if self.blurred else "Reconstruction"
         return Picture(
             uri,
@@ -122,14 +133,15 @@ class _Loader:
             verdicts=list(_verdicts(sample)),
         )
 
-    def _embed(self, name: str | None, *, reconstruction: bool) -> tuple[str, str]:
+    def embed(self, name: str | None, *, reconstruction: bool) -> tuple[str, str]:
+        """The data URI of a picture, or the empty string and why there is none."""
         try:
             image = load_picture(self.run, name)
         except PictureRemovedError:
             return "", "picture removed"
         except PictureUnusableError as error:
             return "", f"picture not shown: {error}"
-        uri = webp_data_uri(self._prepared(image, reconstruction), side=SIDE)
+        uri = webp_data_uri(self._prepared(image, reconstruction), side=self.side)
         if len(uri) > self.left:
             return "", "picture left out: the report would grow too large"
         self.left -= len(uri)

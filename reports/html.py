@@ -28,15 +28,18 @@ from reports.results import (
     Measured,
     Results,
     is_comparison,
+    is_stress,
     load_results,
 )
 from reports.search import search_sentences, search_tables
 from reports.store_tables import store_context
+from reports.stress_page import stress_context
 from reports.words import fmr_label, interval, main
 
 REPORT_NAME = "report.html"
 _TEMPLATE = "report.html.j2"
 _COMPARISON = "compare.html.j2"
+_STRESS = "stress.html.j2"
 _STYLE = "style.css"
 
 
@@ -58,6 +61,8 @@ def render_page(results: Results, run: Path, *, reveal: bool = False) -> str:
     context = _shared(results)
     if results.compare is not None and is_comparison(results):
         name, own = _COMPARISON, compare_context(results.compare)
+    elif is_stress(results):
+        name, own = _STRESS, stress_context(results, run, reveal=reveal)
     else:
         name, own = _TEMPLATE, _context(results, run, reveal=reveal)
     return _environment().get_template(name).render(context | own)

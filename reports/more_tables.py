@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from reports.compare_tables import difference_table, fmr_table
 from reports.results import Estimate, Results
+from reports.stress_tables import stress_tables
 from reports.tables import fmr_keys
 from reports.words import DASH, Cell, Kind, Table, fmr_label, number
 
@@ -15,7 +16,7 @@ def extension_tables(results: Results) -> list[Table]:
     compare = results.compare
     tables = (
         _gates(results),
-        _stress(results),
+        *stress_tables(results.stress),
         _protections(results),
         *([] if compare is None else [fmr_table(compare), difference_table(compare)]),
     )
@@ -34,25 +35,6 @@ def _gates(results: Results) -> Table:
                 table.estimate(gate.value, "number"),
                 Cell(outcome[gate.passed], tone="" if gate.passed else "flag"),
             ]
-        )
-    return table
-
-
-def _stress(results: Results) -> Table:
-    table = Table(
-        "Stress", ("Perturbation", "Attack", "Judge", "FMR", "Type-I", "Type-II", "Change")
-    )
-    for row in results.stress:
-        strength = "" if row.strength is None else f"strength {number(row.strength)}"
-        head = [
-            Cell(row.perturbation, detail=strength or row.note),
-            Cell(row.attack),
-            Cell(row.judge),
-        ]
-        _by_fmr(
-            table,
-            head,
-            ((row.type1, "rate"), (row.type2, "rate"), (row.difference, "margin")),
         )
     return table
 

@@ -48,7 +48,9 @@ from reports.measures import (
     View2,
 )
 from reports.schema import (
+    HEADLINE_FMR,
     NOT_RUN,
+    SEVERITY_ORDER,
     ByFmr,
     Estimate,
     FmrKey,
@@ -82,10 +84,12 @@ from reports.stress_results import (
 __all__ = [
     "CLEAN",
     "EVERYBODY_FACTOR",
+    "HEADLINE_FMR",
     "NOT_RUN",
     "N_LANDMARKS",
     "RESULTS_NAME",
     "SCHEMA_VERSION",
+    "SEVERITY_ORDER",
     "STRESS_FAMILIES",
     "AttackHistogram",
     "AttackResult",

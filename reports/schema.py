@@ -33,8 +33,12 @@ FmrKey: TypeAlias = Annotated[str, Field(pattern=r"^[1-9]e-[1-9]$")]
 """A false match rate as the string ``1e-2``, ``1e-3`` or ``1e-4`` (see :func:`fmr_value`)."""
 RelativePath: TypeAlias = Annotated[str, AfterValidator(_relative)]
 Timestamp: TypeAlias = Annotated[str, AfterValidator(_timestamp)]
+HEADLINE_FMR = "1e-3"
+"""The rate at which one number is told where only one is."""
+
 Grade: TypeAlias = Literal["A", "B", "C", "D", "E", "F", "not graded"]
 Severity: TypeAlias = Literal["info", "low", "medium", "high", "critical"]
+SEVERITY_ORDER: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 
 
 def fmr_value(key: str) -> float:

@@ -30,6 +30,7 @@ class StressSample(Model):
     """Pictures of one person under one perturbation."""
 
     template: str  # pseudonym
+    subject: str = ""  # pseudonym
     original: RelativePath | None = None
     perturbed: RelativePath | None = None
     reconstruction: RelativePath | None = None  # made from the template under stress

@@ -56,16 +56,22 @@ def sar_table(results: Results, judge: str) -> Table:
         ),
     )
     found = [(a, a.judges[judge]) for a in results.attacks if judge in a.judges]
+    shown = told_keys(table, [rates for _, said in found for rates in _rates(said)])
+    for attack, said in found:
+        _sar_rows(table, attack, said, shown)
+    return table
+
+
+def told_keys(table: Table, rates: Sequence[ByFmr]) -> list[str]:
+    """FMRs at which anything was measured; of the others the reason stands below the table."""
     shown = []
-    for key in fmr_keys(key for _, said in found for key in (*said.type1, *said.type2)):
-        why = nothing_at(key, [rates for _, said in found for rates in _rates(said)])
+    for key in fmr_keys(key for values in rates for key in values):
+        why = nothing_at(key, rates)
         if why:
             table.below.append(f"Not measured at FMR {fmr_label(key)}: {why}")
         else:
             shown.append(key)
-    for attack, said in found:
-        _sar_rows(table, attack, said, shown)
-    return table
+    return shown
 
 
 def nothing_at(fmr: str, rates: Iterable[ByFmr]) -> str:

@@ -15,6 +15,8 @@ from audit.provenance import now, provenance
 from audit.run_folder import RunFolder, full_disk_as_error, remove
 from audit.stress.bench import Workbench
 from audit.stress.config import StressConfig
+from audit.stress.findings import stress_findings
+from audit.stress.rules import load_rules
 from audit.stress.strips import FIGURES
 from audit.verdict import NOTES
 from audit.watch import Watch
@@ -127,5 +129,6 @@ def _document(
         backbones=first.backbones(),
         judges_missing=first.models.missing,
         stress=rows,
+        findings=stress_findings(rows, load_rules()),
         notes=[*notes, NOTES["meaning"], NOTES["interval"]],
     )

@@ -39,6 +39,7 @@ def save_strip(
     samples = []
     for i, row in enumerate(rows):
         template = pseudonym(str(faces.table["face_id"].iloc[row]), salt, "T")
+        subject = pseudonym(str(faces.subject_ids[row]), salt, "S")
         original = f"{FIGURES}/original/{template}.png"
         if not (root / original).exists():
             Image.fromarray(np.asarray(faces.crops[row])).save(root / original, optimize=True)
@@ -51,5 +52,5 @@ def save_strip(
             if crops is not None:
                 names[kind] = f"{folder}/{i:02d}-{kind}.png"
                 save_reconstruction_png(Image.fromarray(crops[i]), root / f"{names[kind]}")
-        samples.append(StressSample(template=template, original=original, **names))
+        samples.append(StressSample(template=template, subject=subject, original=original, **names))
     return samples

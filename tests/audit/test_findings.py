@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from audit.findings import ORDER, StoreEvidence, store_findings
+from audit.findings import StoreEvidence, store_findings
 from reports.results import (
+    SEVERITY_ORDER,
     AttributeLeak,
     Finding,
     JudgeResult,
@@ -160,5 +161,5 @@ def test_the_worst_stands_first() -> None:
         update={"pictures": {"img": 1}, "n_named": 3, "unreadable": {"cut": 1}, "encrypted": False}
     )
     severities = [finding.severity for finding in found(store).values()]
-    assert severities == sorted(severities, key=ORDER.index)
+    assert severities == sorted(severities, key=SEVERITY_ORDER.index)
     assert len(severities) == 4
