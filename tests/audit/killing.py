@@ -18,11 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from attacks import lightning_loops  # noqa: F401 - for all starts
+from attacks.base import ATTACKS
 from attacks.inversion import landmark_texture
 from audit import likeness, models, pipeline, reconstruct
 from audit.config import load_config
 from audit.run_folder import RunFolder
 from audit.watch import Watch
+from biometrics.backbones.base import BACKBONES
 from biometrics.faces.faceset import FaceSet
 
 
@@ -80,6 +83,8 @@ def keep_log(log: Path) -> None:
 
 def main(config: str, out: str, log: str, kills: str) -> None:
     keep_log(Path(log))
+    for registry in (ATTACKS, BACKBONES):
+        registry.names()  # imports every plug-in
     for when, place in [*json.loads(Path(kills).read_text()), ("never", "")]:
         child = os.fork()
         if child == 0:
