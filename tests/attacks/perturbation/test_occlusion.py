@@ -174,6 +174,14 @@ def test_what_is_worn_turns_with_the_face(kind: type[Sunglasses | SurgicalMask])
 
 
 @pytest.mark.parametrize("kind", [Sunglasses, SurgicalMask])
+def test_a_symmetric_face_is_dressed_symmetrically(kind: type[Sunglasses | SurgicalMask]) -> None:
+    made = kind().apply(of(plain_shape())).covered
+    assert made is not None
+    mask = made[0, :, 1:]  # the face's middle is x = 112
+    assert (mask & mask[:, ::-1]).sum() > 0.97 * (mask | mask[:, ::-1]).sum()
+
+
+@pytest.mark.parametrize("kind", [Sunglasses, SurgicalMask])
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), spread=st.floats(0, 400))
 def test_no_landmarks_are_too_odd_to_be_dressed(
