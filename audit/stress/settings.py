@@ -110,7 +110,39 @@ class OcclusionSettings(Sizes):
 
 
 class AdversarialSettings(Sizes):
-    """Adversarial noise."""
+    """Adversarial noise.
+
+    Attributes:
+        subjects: leaked people with two or more pictures; one picture of each is attacked.
+        budgets: the most that a value of a pixel may change, in 255ths; 0 is always added.
+        steps: of PGD.
+        pairs: people for Carlini-Wagner and the square attack.
+        searches, search_steps: of Carlini-Wagner: values of its constant, and steps for each.
+        queries: pictures that the square attack may show to the model.
+        square_budgets: as ``budgets``, of the square attack.
+    """
+
+    subjects: int = Field(default=300, ge=3)
+    budgets: tuple[Annotated[float, Field(gt=0, le=255)], ...] = Field(
+        default=(1, 2, 4, 8), min_length=1
+    )
+    steps: int = Field(default=10, ge=1)
+    pairs: int = Field(default=100, ge=2)
+    searches: int = Field(default=5, ge=1)
+    search_steps: int = Field(default=10, ge=1)
+    queries: int = Field(default=200, ge=3)
+    square_budgets: tuple[Annotated[float, Field(gt=0, le=255)], ...] = Field(
+        default=(4, 8), min_length=1
+    )
+
+    QUICK: ClassVar[dict[str, Any]] = {
+        "subjects": 100,
+        "steps": 6,
+        "pairs": 40,
+        "searches": 3,
+        "search_steps": 6,
+        "square_budgets": (8,),
+    }
 
 
 class GeometrySettings(Sizes):
