@@ -45,10 +45,8 @@ def averages(
     if kind == "cosine":
         long = np.add.reduceat(lengths, starts, axis=0) / counts[:, None]
         found = _divided(found, np.linalg.norm(found, axis=1, keepdims=True)) * long
-    made = found.astype(np.float32)
-    single = counts == 1
-    made[single] = templates[order[starts[single]]]
-    return made
+    # Float64 in between: a single float32 template comes back as it was.
+    return found.astype(np.float32)
 
 
 def clusters(templates: NDArray[np.floating], number: int, kind: Similarity) -> NDArray[np.intp]:

@@ -97,7 +97,8 @@ class _Aggregation:
     def _averages(self) -> list[StressResult]:
         reached = [n for n in self.sizes.numbers if self._with(n)]
         shown = {n: self._shown(reached[-1]) for n in _three(reached)} if reached else {}
-        clean = self._try(Trial(self.bench, clean_condition(FAMILY), *self._sets(1)), "average-1")
+        single = Trial(self.bench, clean_condition(FAMILY), *self._sets(1))
+        clean = self._try(single, "average-1", shown=shown.get(1))  # the same stage as of one
         found = list(clean.rows)
         for number in self.sizes.numbers:
             able = self._with(number)

@@ -196,7 +196,7 @@ class AggregationSettings(Sizes):
     clusters: Ascending = (2, 3, 4, 5)
     cluster_from: int = Field(default=20, ge=2)
 
-    QUICK: ClassVar[dict[str, Any]] = {"sets": 4, "likeness": 1}
+    QUICK: ClassVar[dict[str, Any]] = {"sets": 2, "likeness": 1, "clusters": (2, 3, 5)}
 
     @model_validator(mode="after")
     def _enough_for_clusters(self) -> Self:

@@ -221,3 +221,15 @@ def test_people_with_many_pictures_leak_where_they_are_averaged(
     config = StressConfig.model_validate({"faces": faces, "stress": stress})
     for audit in config.audits().values():
         assert audit.faces.leak_most_pictured == most
+
+
+def test_what_is_done_is_not_done_again(run: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("templates were inverted again")
+
+    monkeypatch.setattr("audit.stress.bench.invert", never)
+    sizes = {"aggregation": SIZES, "shown": 2}
+    again = run_small(run.folder, ["aggregation"], sizes)
+    assert [row.model_dump(exclude={"samples"}) for row in again.stress] == [
+        row.model_dump(exclude={"samples"}) for row in run.results.stress
+    ]
