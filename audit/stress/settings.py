@@ -18,6 +18,12 @@ from audit.config_values import AttackChoice, AttackEntry, listed, refuse_twice
 from biometrics.faces.geometry import CROP_SIZE
 from reports.results import STRESS_FAMILIES, StressFamily
 
+Share = Annotated[float, Field(gt=0, le=1)]
+Decimals = Annotated[int, Field(ge=0, le=9)]
+Bits = Annotated[int, Field(ge=1, le=16)]
+Decibels = Annotated[float, Field(ge=-100, le=100)]
+SomeTemplates = Annotated[int, Field(ge=2)]
+
 
 def _ascending(numbers: tuple[int, ...]) -> tuple[int, ...]:
     if list(numbers) != sorted({n for n in numbers if n > 0}):
@@ -209,7 +215,24 @@ class AggregationSettings(Sizes):
 
 
 class DamageSettings(Sizes):
-    """Templates that leaked in part, or coarser than they were."""
+    """Templates that leaked in part, or coarser than they were.
+
+    Attributes:
+        shares: of the dimensions, where the attacker knows which ones leaked.
+        unknown: of the dimensions, where it knows their order only.
+        decimals: that values are rounded to.
+        bits: of each value.
+        noise: signal-to-noise ratios in dB.
+        templates: numbers of leaked templates from which dimensions are matched by statistics,
+            besides all of them.
+    """
+
+    shares: Annotated[tuple[Share, ...], BeforeValidator(listed)] = (0.5, 0.3, 0.1)
+    unknown: Annotated[tuple[Share, ...], BeforeValidator(listed)] = (0.5, 0.3, 0.1)
+    decimals: Annotated[tuple[Decimals, ...], BeforeValidator(listed)] = (2,)
+    bits: Annotated[tuple[Bits, ...], BeforeValidator(listed)] = (8, 1)
+    noise: Annotated[tuple[Decibels, ...], BeforeValidator(listed)] = (20.0, 10.0, 3.0, 0.0)
+    templates: Annotated[tuple[SomeTemplates, ...], BeforeValidator(listed)] = (30, 100, 300)
 
 
 Few = Annotated[int, Field(ge=1, le=CROP_SIZE)]
