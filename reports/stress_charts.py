@@ -42,6 +42,7 @@ def stress_charts(family: StressFamily, rows: Sequence[StressResult]) -> Iterato
         yield _curve_chart(family, drawn, rows, fmr)
     if words.bars or not drawn:
         yield from _bar_charts(family, rows, fmr, only_plain=bool(drawn))
+    yield from _dots(family, rows)
     yield from _maps(family, rows)
     if words.roc:
         yield from _rocs(family, rows)
@@ -181,6 +182,30 @@ def _bar_charts(
         "how often the model still recognises the person.",
         f"At FMR {fmr_label(fmr)}, Type-I. Lines are 95 % intervals; the diamond is how often the "
         f"model itself recognises the person under the same stress (TMR). {_judged(rows)}",
+        gathered(table),
+    )
+
+
+def _dots(family: StressFamily, rows: Sequence[StressResult]) -> Iterator[Chart]:
+    """Measures of the backbones' own rows."""
+    own = {name: itself(rows, name) for name in backbones_of(rows)}
+    own = {name: found for name, found in own.items() if found}
+    told = {name: {**found[0].measures} for name, found in own.items()}
+    names = [n for n in FAMILIES[family].measures if any(n in facts for facts in told.values())]
+    if not names:
+        return
+    words = [measure_words(name) for name in names]
+    values = {name: [facts.get(measure) for measure in names] for name, facts in told.items()}
+    table = Table("", ("", *values))
+    for i, measure in enumerate(words):
+        cells = [table.estimate(found[i], "number") for found in values.values()]
+        table.rows.append([Cell(measure.name), *cells])
+    yield Chart(
+        FAMILIES[family].curve,
+        inline(svg_text(figures.dots([m.name for m in words], values), f"{family}-measures")),
+        f"Dots with their intervals for {listed([m.name for m in words])}, of "
+        f"{listed(list(told))}; the table below has the numbers.",
+        f"{words[0].says} Lines are 95 % intervals; what was not measured is not drawn.",
         gathered(table),
     )
 

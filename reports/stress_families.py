@@ -69,6 +69,7 @@ class Family:
         panels: the main figure; bars of all conditions where none of its lines has two points.
         bars: whether the bars of conditions without a strength stand beside the curve.
         roc: whether ROC curves are drawn, of the first row of each backbone that has any.
+        measures: numbers of one scale that are drawn where there is neither curve nor bars.
         columns: perturbations in the strip of pictures, each with a strength (null for any, the
             strongest); others follow where these are missing.
     """
@@ -79,6 +80,7 @@ class Family:
     panels: tuple[Panel, ...] = ()
     bars: bool = False
     roc: bool = False
+    measures: tuple[str, ...] = ()
     columns: tuple[tuple[str, float | None], ...] = ()
 
 
@@ -111,7 +113,7 @@ FAMILIES: dict[StressFamily, Family] = {
     ),
     "adversarial": Family(
         "Adversarial noise",
-        "Noise too small to be seen was put into the enrolled picture so that its template becomes "
+        "Small noise was put into the enrolled picture so that its template becomes "
         "that of somebody else (impersonation) or stops being that of its person (evasion), and "
         "such templates were inverted.",
         "Success of the noise against its size",
@@ -205,6 +207,13 @@ FAMILIES: dict[StressFamily, Family] = {
                 100,
             ),
         ),
+        columns=(
+            ("dimensions", None),
+            ("dimensions-unknown", None),
+            ("bits", None),
+            ("shuffled", None),
+            ("noise", None),
+        ),
     ),
     "quality": Family(
         "Poor pictures",
@@ -216,6 +225,13 @@ FAMILIES: dict[StressFamily, Family] = {
         "Several pictures of one person",
         "Templates of several pictures of one person, which differ in pose, light and expression, "
         "were inverted each, to see whether the rebuilt faces are more alike than the pictures.",
-        "How alike pictures and rebuilt faces of one person are",
+        "Is a rebuilt face normalised?",
+        measures=(
+            "normalised",
+            "normalised_pose",
+            "normalised_light",
+            "normalised_expression",
+            "normalised_templates",
+        ),
     ),
 }

@@ -147,6 +147,33 @@ def bars(
         return figure
 
 
+def dots(labels: Sequence[str], values: Mapping[str, Sequence[Estimate | None]]) -> Figure:
+    """Numbers of one scale with their intervals, a line of the figure for each, by backbone; the
+    upright line is 0."""
+    with styled():
+        figure = Figure(figsize=(WIDTH, 0.8 + 0.34 * len(labels)))
+        tall = figure.get_figheight()
+        left = 0.16 + 0.064 * max((len(short(words, 30)) for words in labels), default=1)
+        axes = figure.add_axes((left / WIDTH, 0.3 / tall, 0.96 - left / WIDTH, 1 - 0.62 / tall))
+        axes.axvline(0, color=GREY, linewidth=0.8)
+        for i, (name, found) in enumerate(values.items()):
+            colour = SERIES[i % len(SERIES)]
+            axes.plot([], [], "o", color=colour, markersize=4, label=short(name))
+            for place, value in enumerate(found):
+                y = place + 0.22 * (i - (len(values) - 1) / 2)
+                if not isinstance(value, Measured):
+                    continue
+                if value.low is not None and value.high is not None:
+                    axes.plot((value.low, value.high), (y, y), color=colour, linewidth=1.3)
+                axes.plot(value.value, y, "o", color=colour, markersize=4)
+        axes.set_yticks(range(len(labels)), [short(words, 30) for words in labels])
+        axes.set(ylim=(len(labels) - 0.5, -0.5))
+        axes.grid(visible=False, axis="y")
+        axes.spines["left"].set_visible(False)
+        figure.legend(loc="upper right", ncols=len(values), bbox_to_anchor=(0.98, 1.0))
+        return figure
+
+
 def sensitivity(maps: Mapping[str, StressMap]) -> Figure:
     """Where a template looks: the redder a place, the more it moves when that place is covered;
     over the outline of an aligned face. One map for each backbone, each on its own scale."""

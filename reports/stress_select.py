@@ -131,7 +131,8 @@ def recognised(rows: Sequence[StressResult], backbone: str) -> list[StressResult
 
 def itself(rows: Sequence[StressResult], backbone: str) -> list[StressResult]:
     """Rows in which stands what does not depend on a judge."""
-    return [row for row in rows if row.backbone == backbone and row.measures]
+    own = [row for row in rows if row.backbone == backbone and row.measures]
+    return [row for row in own if row.judge == backbone] or own
 
 
 def clean_row(rows: Iterable[StressResult]) -> StressResult | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,18 +53,22 @@ class Strips:
     def of(self, rows: Sequence[StressResult]) -> Iterator[Strip]:
         """One strip for each backbone that has pictures, of the first attack."""
         for backbone in backbones_of(rows):
-            shown = [row for row in rows if row.backbone == backbone and row.samples]
-            attacks = attacks_of(shown)
+            told = [row for row in rows if row.backbone == backbone and row.samples]
+            attacks = attacks_of(told)
             if attacks:
-                shown = [row for row in shown if row.attack == attacks[0]]
-            pictures = _merged(shown)
+                told = [row for row in told if row.attack == attacks[0]]
+            pictures = _merged(told)
             if not pictures:
                 continue
             labels = {key: words for key, words in labels_of(rows).items() if key in pictures}
             labels = {**{key: key.perturbation for key in pictures}, **labels}
             chosen = columns_of(list(pictures), rows)
-            heads = [labels[key] for key in chosen]
             people = _people([pictures[key] for key in chosen])
+            shown = _most_shown(people)
+            kept = [i for i in range(len(chosen)) if any(people[who][i] for who in shown)]
+            chosen = [chosen[i] for i in kept]
+            people = {who: [samples[i] for i in kept] for who, samples in people.items()}
+            heads = [labels[key] for key in chosen]
             if len(chosen) == 1 and len(pictures[chosen[0]]) > len(people):
                 people = _pictures(pictures[chosen[0]])
                 heads = [f"picture {i + 1}" for i in range(len(next(iter(people.values()))))]
@@ -75,7 +79,7 @@ class Strips:
                 heads,
                 [
                     list(self._bands(f"person {i + 1} ({who})", people[who], heads))
-                    for i, who in enumerate([*people][:PEOPLE])
+                    for i, who in enumerate(shown)
                 ],
             )
 
@@ -147,6 +151,12 @@ def _people(
         name: [next((s for s in column if _who(s) == name), None) for column in columns]
         for name in names
     }
+
+
+def _most_shown(people: Mapping[str, Sequence[StressSample | None]]) -> list[str]:
+    """Those who are seen under most conditions: some are tried on a part of the people."""
+    order = sorted(people, key=lambda who: -sum(s is not None for s in people[who]))
+    return order[:PEOPLE]
 
 
 def _pictures(column: Sequence[StressSample]) -> dict[str, list[StressSample | None]]:
