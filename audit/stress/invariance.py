@@ -135,7 +135,9 @@ def _rows(bench: Workbench, attack: str, rows: NDArray[np.intp]) -> list[StressR
     ]
 
 
-def _cells(crops: NDArray[np.uint8], _: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+def _cells(
+    crops: NDArray[np.uint8], _landmarks: NDArray[np.float32], _rows: slice
+) -> dict[str, NDArray[np.float64]]:
     return {"colours": colours(crops)}
 
 

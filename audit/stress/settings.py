@@ -19,6 +19,7 @@ from biometrics.faces.geometry import CROP_SIZE
 from reports.results import STRESS_FAMILIES, StressFamily
 
 Share = Annotated[float, Field(gt=0, le=1)]
+Area = Annotated[float, Field(ge=0, le=1)]
 Decimals = Annotated[int, Field(ge=0, le=9)]
 Bits = Annotated[int, Field(ge=1, le=16)]
 Decibels = Annotated[float, Field(ge=-100, le=100)]
@@ -56,9 +57,6 @@ class Sizes(BaseModel):
         return self.model_copy(update=update)
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
 def decoder_pair(*, size: int, width: float, epochs: int) -> tuple[AttackChoice, AttackChoice]:
     """One network on pixels alone (a CNN) and against a discriminator (a GAN), all else alike."""
     small: dict[str, Any] = {
@@ -87,7 +85,7 @@ class OcclusionSettings(Sizes):
         decoder_subjects: people whose templates they invert; null for all.
     """
 
-    areas: Annotated[tuple[Share, ...], BeforeValidator(listed)] = (0.0, 0.05, 0.1, 0.2, 0.4)
+    areas: Annotated[tuple[Area, ...], BeforeValidator(listed)] = (0.0, 0.05, 0.1, 0.2, 0.4)
     slide_faces: int = Field(default=100, ge=0)
     slide_grid: int = Field(default=14, ge=1, le=CROP_SIZE)
     slide_block: int = Field(default=32, ge=1, le=CROP_SIZE)
