@@ -6,7 +6,7 @@ embedded by both, give a map between their templates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,16 +146,18 @@ def fit_template_map(
     targets: NDArray[np.floating],
     *,
     unit: bool = False,
+    ridges: Sequence[float] = RIDGES,
     about: str = "",
 ) -> TemplateMap:
     """The ridge regression of ``targets`` [N, T] on standardised ``sources`` [N, S], row by row the
     same pictures.
 
-    Its penalty is the one of ``RIDGES`` under which pairs left out are predicted best; no other
+    Its penalty is the one of ``ridges`` under which pairs left out are predicted best; no other
     picture is looked at.
 
     Args:
         unit: bring the sources to length 1 first.
+        ridges: penalties to choose from, all positive.
         about: kept in the map.
 
     Raises:
@@ -174,9 +176,9 @@ def fit_template_map(
     # What varies by rounding alone says nothing, and is not blown up.
     scale = np.where(spread > 1e-6 * np.abs(centre), spread, np.inf)
     standard = (x - centre) / scale
-    errors = leave_one_out(standard, y, RIDGES)
+    errors = leave_one_out(standard, y, ridges)
     best = int(errors.argmin())
-    _, weights = solve_ridge(standard, y - offset, RIDGES[best])
+    _, weights = solve_ridge(standard, y - offset, ridges[best])
     variance = float(((y - offset) ** 2).sum(axis=1).mean())
     return TemplateMap(
         mean=centre.astype(np.float32),
@@ -184,7 +186,7 @@ def fit_template_map(
         offset=offset.astype(np.float32),
         unit=unit,
         pairs=len(x),
-        ridge=RIDGES[best],
+        ridge=ridges[best],
         explained=1.0 - float(errors[best]) / variance if variance > 0.0 else 0.0,
         about=about,
     )
