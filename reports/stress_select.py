@@ -92,6 +92,11 @@ def rates_of(row: StressResult) -> list[ByFmr]:
     return [getattr(row, name) for name in BY_FMR]
 
 
+def is_silent(row: StressResult) -> bool:
+    """Whether a row holds no number at all; its note then says why."""
+    return not (any(rates_of(row)) or row.measures or row.roc or row.map)
+
+
 def shown_fmr(rates: Iterable[ByFmr]) -> str | None:
     """The headline's FMR where anything was measured at it; else the strictest that was."""
     keys = {key for values in rates for key, v in values.items() if isinstance(v, Measured)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reports.results import CLEAN, StressResult
+from reports.results import CLEAN, NOT_RUN, StressResult
 from reports.stress_measures import measure_words
 from reports.stress_select import (
     BY_FMR,
@@ -14,13 +14,14 @@ from reports.stress_select import (
     backbones_of,
     condition_of,
     distinct,
+    is_silent,
     labels_of,
     rates_of,
     recognised,
     value_of,
 )
 from reports.tables import told_keys
-from reports.words import Cell, Table, count, fmr_label, gathered
+from reports.words import DASH, Cell, Table, count, fmr_label, gathered
 
 _HEADINGS = {
     "type1": Cell("Type-I", detail="the inverted template"),
@@ -35,7 +36,7 @@ TABLE_ANGLE = 30.0  # degrees, of the table in the paper
 
 def stress_tables(rows: Sequence[StressResult]) -> list[Table]:
     """All tables of some rows: rates, attempts, and the measures of their families."""
-    tables = [*_rates(rows), *_attempts(rows), *_measures(rows)]
+    tables = [*_rates(rows), *_attempts(rows), *_measures(rows), _without_numbers(rows)]
     return [table for table in tables if table.rows]
 
 
@@ -44,7 +45,8 @@ def _rates(rows: Sequence[StressResult]) -> Iterator[Table]:
     keys = distinct((row.backbone, row.attack, row.judge) for row in rows if any(rates_of(row)))
     for backbone, attack, judge in keys:
         some = [r for r in rows if (r.backbone, r.attack, r.judge) == (backbone, attack, judge)]
-        yield _rate_table(_caption(some[0]), [row for row in some if any(rates_of(row))])
+        some = [row for row in some if any(rates_of(row))]
+        yield _rate_table(_caption(some[0]), some)
 
 
 def _caption(row: StressResult) -> str:
@@ -89,7 +91,8 @@ def _attempts(rows: Sequence[StressResult]) -> Iterator[Table]:
             told = set()
             for row in rows:
                 key = condition_of(row)
-                if (row.backbone, row.attack) != (backbone, attack) or key in told:
+                other = (row.backbone, row.attack) != (backbone, attack)
+                if other or key in told or not row.n_attempts:
                     continue
                 told.add(key)
                 counts = [Cell(count(row.n_attempts)), Cell(count(row.n_failed))]
@@ -118,6 +121,18 @@ def _measures(rows: Sequence[StressResult]) -> Iterator[Table]:
             ]
             table.rows.append([_head(row), *cells])
         yield gathered(table)
+
+
+def _without_numbers(rows: Sequence[StressResult]) -> Table:
+    """Rows that hold nothing but why."""
+    table = Table("Without numbers", ("Condition", "Templates of", "Attack", "Judge", "Why"))
+    for row in rows:
+        if is_silent(row):
+            words = labels_of([row])[condition_of(row)]
+            whose = [Cell(name) for name in (row.backbone, row.attack or DASH, row.judge)]
+            why = row.note or NOT_RUN.not_measured
+            table.rows.append([Cell(words), *whose, Cell(why, tone="words")])
+    return table
 
 
 def _measure_heading(name: str) -> Cell:

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 
 from audit.stress.rules import Outcome, Rule, Rules, Select
 from reports.results import (
+    NOT_RUN,
     SEVERITY_ORDER,
     Estimate,
     Finding,
@@ -27,6 +28,7 @@ from reports.stress_select import (
     by_family,
     clean_row,
     condition_of,
+    is_silent,
     labels_of,
     rates_by_fmr,
     shown_fmr,
@@ -105,7 +107,7 @@ def _told(rule: Rule, rows: Sequence[StressResult]) -> _Told:
     if row is None:
         why = NotMeasured(not_measured=_nothing(rule, rows))
         return _Told(backbone, why, {}, {f"{backbone}: {_name(rule.measure)}": why}, None)
-    value = value_of(row, rule.measure, fmr) or NotMeasured(not_measured="not part of this run")
+    value = value_of(row, rule.measure, fmr) or NOT_RUN
     others = _others(rule.measure, row, rows, fmr)
     name = f"{backbone}, {_label(row)}: {_name(rule.measure)}"
     evidence = {name: value, **{f"{name}, {key}": other for key, other in others.items()}}
@@ -153,7 +155,8 @@ def _picked(rule: Rule, rows: Sequence[StressResult], fmr: str) -> StressResult 
 def _nothing(rule: Rule, rows: Sequence[StressResult]) -> str:
     if rule.select.judge == "unseen" and not any(row.unseen for row in rows):
         return "no judge that the attack never saw"
-    return "not part of this run"
+    notes = dict.fromkeys(row.note for row in rows if is_silent(row) and row.note)
+    return "; ".join(notes) or NOT_RUN.not_measured
 
 
 def _others(

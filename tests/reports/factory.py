@@ -299,7 +299,20 @@ def extensions() -> dict[str, Any]:
     common = {"attack": "linear", "backbone": "dlib", "judge": "mobilefacenet"}
     return {
         "search": [searched(None, 0.7), searched(99, 0.68), searched(10, 0.1, 1), fused(2, 0.75)],
-        "stress": [StressResult(perturbation="occlusion", strength=0.2, **common)],
+        "stress": [
+            StressResult(perturbation="slide", note="no picture shows a face", **common),
+            StressResult(
+                perturbation="occlusion",
+                strength=0.2,
+                unseen=True,
+                type1={"1e-3": rate(0.31), "1e-4": FEW},
+                difference={"1e-3": Measured(value=-0.08, low=-0.1, high=-0.05, n=412)},
+                n_attempts=412,
+                n_failed=3,
+                detection_rate=rate(0.99),
+                **common,
+            ),
+        ],
         "protections": [ProtectionResult(scheme="biohash", key_known=False, **common)],
         "findings": [
             Finding(

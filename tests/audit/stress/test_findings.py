@@ -201,20 +201,14 @@ def test_backbones_of_one_outcome_share_a_clause_and_the_worst_severity_counts()
 def test_rows_of_others_are_left_alone() -> None:
     """Another judge, a repaired row, another family, a later attack and another perturbation."""
     true, false = measured(-0.3, 0.1), measured(0.3, 0.1)
-    rows = [
-        *blurred(true),
-        *(
-            row
-            for fields in (
-                {"judge": "lbp", "unseen": True},
-                {"repaired": True},
-                {"family": "occlusion"},
-                {"attack": "later"},
-                {"attack": ""},
-            )
-            for row in blurred(false, **fields)
-        ),
+    others: list[dict[str, Any]] = [
+        {"judge": "lbp", "unseen": True},
+        {"repaired": True},
+        {"family": "occlusion"},
+        {"attack": ""},
     ]
+    rows = [row for fields in others for row in blurred(false, **fields)]
+    rows += [*blurred(true), *blurred(false, attack="later")]
     findings = stress_findings(rows, {**RULES, "quality": [rule_of()]})
     (told,) = [f for f in findings if f.id == "stress.quality.some"]
     assert told.title.startswith("Less")
@@ -313,3 +307,18 @@ def test_a_family_without_rules_and_broken_yaml_are_refused(tmp_path: Path) -> N
     with pytest.raises(ConfigError, match=r"mine\.yaml: not YAML") as caught:
         load_rules(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_row_that_holds_only_why_gives_the_reason() -> None:
+    silent = StressResult(
+        family="adversarial",
+        perturbation="none",
+        attack="",
+        backbone="lbp",
+        judge="lbp",
+        note="gradients do not pass through lbp",
+    )
+    for finding in stress_findings([silent], RULES):
+        assert finding.severity == "info"
+    titles = [f.title for f in stress_findings([silent], RULES)]
+    assert any("(lbp: gradients do not pass through lbp)" in title for title in titles)
