@@ -41,8 +41,8 @@ Measure = Callable[
     [NDArray[np.uint8], NDArray[np.float32], slice], Mapping[str, NDArray[np.floating]]
 ]
 """From reconstructions uint8 [N, 224, 224, 3], the landmarks found in them [N, 68, 2] (NaN where
-there is no face) and their positions among all that are inverted to one number a reconstruction
-under each name, [N]; NaN where it has none."""
+there is no face) and their positions among all that are inverted to one number, or row
+of numbers, a reconstruction under each name, [N, ...]; NaN where it has none."""
 
 
 class Numbers(NamedTuple):
@@ -60,7 +60,7 @@ class Made:
     Attributes:
         redetected: landmarks [N, 68, 2] found in each reconstruction, NaN without a face.
         vectors: every judge's templates of the reconstructions [N, D].
-        measures: as asked for, float64 [N] each.
+        measures: as asked for, float64 [N, ...] each.
         shown: the reconstructions at the positions asked for, uint8 [K, 224, 224, 3].
     """
 

@@ -172,7 +172,7 @@ class GeometrySettings(Sizes):
     inverted_people: int | None = Field(default=None, ge=2)
 
     QUICK: ClassVar[dict[str, Any]] = {
-        "pairs": 1200,
+        "pairs": 2000,
         "threshold_people": 320,
         "inverted_people": 200,
     }
