@@ -96,7 +96,7 @@ class OcclusionSettings(Sizes):
 
     QUICK: ClassVar[dict[str, Any]] = {
         "slide_faces": 20,
-        "decoders": decoder_pair(size=64, width=0.125, epochs=3),
+        "decoders": decoder_pair(size=64, width=0.125, epochs=2),
         "decoder_subjects": 100,
     }
 
