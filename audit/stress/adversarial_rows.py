@@ -25,12 +25,23 @@ from reports.results import Estimate, StressFamily, StressResult
 
 FAMILY: StressFamily = "adversarial"
 
+END = {
+    "carlini-wagner-softmax-impersonation": (
+        "the smallest noise after which the goal is the most likely person of the gallery"
+    ),
+    "carlini-wagner-similarity-impersonation": (
+        "the smallest noise after which the target accepts at its strictest threshold"
+    ),
+}
+"""What a noise without a budget leads to."""
+
 
 def condition(plan: Plan) -> Condition:
     """A plan in the words of the results: method, objective and goal are one name."""
     noise = plan.noise
     said = condition_of(FAMILY, noise)
-    return Condition(FAMILY, noise.title, said.strength, said.unit, said.label)
+    note = END.get(noise.title, "")
+    return Condition(FAMILY, noise.title, said.strength, said.unit, said.label, note=note)
 
 
 def clean_rows(bench: Workbench, cast: Cast, gallery: Gallery) -> list[StressResult]:
