@@ -42,6 +42,15 @@ MEASURES = {
     "error_outside_change": Measure(
         "Change beside the cover", "The same in the rest of the face.", _GREY, "lower"
     ),
+    "error_inside_to_first": Measure(
+        "Under the cover, less the first decoder's", "Paired difference.", _GREY, "lower"
+    ),
+    "error_outside_to_first": Measure(
+        "Beside the cover, less the first decoder's", "Paired difference.", _GREY, "lower"
+    ),
+    "error_face_to_first": Measure(
+        "Over the face, less the first decoder's", "Paired difference.", _GREY, "lower"
+    ),
     "error_face": Measure("Error over the face", "", _GREY, "lower"),
     "landmark_error": Measure(
         "Landmark error",

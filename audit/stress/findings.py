@@ -122,6 +122,7 @@ def _fits(select: Select, row: StressResult) -> bool:
         any(fnmatchcase(row.perturbation, name) for name in select.perturbation)
         and select.strength in (None, row.strength)
         and select.attack in (None, "inversion" if row.attack else "recognition")
+        and (select.by is None or fnmatchcase(row.attack, select.by))
         and row.repaired == select.repaired
         and (row.unseen if select.judge == "unseen" else row.judge == row.backbone)
     )

@@ -13,7 +13,9 @@ crop, within the hull of the true 68 points, since no template promises the back
   the true ones of the clean picture; of reconstructions in which a face was found.
 
 The rows of the decoders ask the same of networks that were trained for this comparison alone, on
-fewer people. The row ``slide`` holds the map of slide.py.
+fewer people; ``error_inside_to_first`` (and ``error_outside_to_first``, ``error_face_to_first``) is
+the paired difference of the GAN's error to that of the CNN, which stands first. The row ``slide``
+holds the map of slide.py.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from audit.stress.slide import slide_row
 from biometrics.faces.images import digest
 from biometrics.metrics.image import absolute_errors, hull_masks, mean_within
 from biometrics.metrics.landmarks import landmark_mse
-from reports.results import Estimate, StressFamily, StressResult
+from reports.results import CLEAN, Estimate, StressFamily, StressResult
 
 FAMILY: StressFamily = "occlusion"
 COVERS = (
@@ -68,9 +70,12 @@ def _covers(names: Sequence[str]) -> list[Perturbation]:
 
 
 def _rows(
-    bench: Workbench, tried: Sequence[Perturbation], rows: NDArray[np.intp]
+    bench: Workbench,
+    tried: Sequence[Perturbation],
+    rows: NDArray[np.intp],
+    errors: Errors | None = None,
 ) -> list[StressResult]:
-    errors = Errors(bench, rows, tried)
+    errors = errors or Errors(bench, rows, tried)
     return picture_rows(bench, FAMILY, tried, rows, numbers=errors.numbers, summary=errors.summary)
 
 
@@ -86,7 +91,8 @@ def _decoder_rows(bench: Workbench) -> list[StressResult]:
         config, bench.sizes, bench.people, bench.models, bench.shared, bench.run, bench.watch
     )
     rows = own.draw(sizes.decoder_subjects, bench.sizes.pictures)
-    found = _rows(own, _covers(DECODED), rows)
+    covers = _covers(DECODED)
+    found = _rows(own, covers, rows, Decoders(own, rows, covers))
     return [row.model_copy(update={"note": _note(own, row.attack)}) for row in found]
 
 
@@ -163,6 +169,37 @@ class Errors:
                 values[f"error_{place}_clean"] = before
                 values[f"error_{place}_change"] = now - before
         return {n: subject_estimate(self.bench, self.rows, v) for n, v in values.items()}
+
+
+class Decoders(Errors):
+    """The errors of decoders that are compared: one is told of after the other."""
+
+    def __init__(
+        self, bench: Workbench, rows: NDArray[np.intp], tried: Sequence[Perturbation]
+    ) -> None:
+        super().__init__(bench, rows, tried)
+        self._first: dict[str, Made] = {}
+
+    def summary(
+        self, perturbation: Perturbation | None, made: Made, clean: Made
+    ) -> dict[str, Estimate]:
+        """As of one attack, and for the second and later ones the paired differences to the
+        first."""
+        found = super().summary(perturbation, made, clean)
+        cover = CLEAN if perturbation is None else perturbation.slug
+        first = self._first.setdefault(cover, made)
+        if first is made:
+            return found
+        names = {"error_face": "error_face_to_first"}
+        if perturbation is not None:
+            names[_inside(perturbation)] = "error_inside_to_first"
+            names[_outside(perturbation)] = "error_outside_to_first"
+        return found | {
+            word: subject_estimate(
+                self.bench, self.rows, made.measures[name] - first.measures[name]
+            )
+            for name, word in names.items()
+        }
 
 
 def _inside(perturbation: Perturbation) -> str:

@@ -58,6 +58,7 @@ class Select(_Part):
         pick: which of several rows: of the largest or smallest strength, or with the highest or
             lowest value; the first where null.
         attack: rows of inversion or of recognition alone; either where null.
+        by: the attack, in which ``*`` stands for anything; the first of the run where null.
         repaired: templates that went through a learnt map.
         judge: the backbone itself, or the first judge that the attack never saw.
         fmr: the headline's, or one by name.
@@ -67,6 +68,7 @@ class Select(_Part):
     strength: float | None = None
     pick: Literal["largest", "smallest", "highest", "lowest"] | None = None
     attack: Literal["inversion", "recognition"] | None = None
+    by: str | None = None
     repaired: bool = False
     judge: Literal["own", "unseen"] = "own"
     fmr: Literal["headline"] | FmrKey = "headline"

@@ -52,7 +52,7 @@ def rows_for(family: StressFamily, rule: Rule, value: Estimate, backbone: str = 
         "backbone": backbone,
         "judge": judge,
         "unseen": select.judge == "unseen",
-        "attack": "" if select.attack == "recognition" else "linear",
+        "attack": "" if select.attack == "recognition" else select.by or "linear",
     }
     name = select.perturbation[0].replace("*", "any")
     told: dict[str, Any] = {

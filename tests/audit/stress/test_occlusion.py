@@ -35,7 +35,7 @@ STRESS: dict[str, Any] = {
         "areas": [0, 0.1, 0.5],
         "slide_faces": 2,
         "slide_grid": 7,
-        "decoders": [{"gan:cnn": {**TINY, "adversarial": 0}}],
+        "decoders": [{"gan:cnn": {**TINY, "adversarial": 0}}, {"gan:wide": {**TINY, "dense": 32}}],
         "decoder_subjects": 4,
     },
 }
@@ -121,6 +121,16 @@ def test_decoders_are_compared_under_a_few_covers_and_say_how_they_were_trained(
         assert r.n_attempts == 8
         assert value(r, "error_face") > 0
     assert not any(r.note for r in results.stress if r.attack == "linear")
+
+
+def test_a_second_decoder_is_told_of_after_the_first(results: Results) -> None:
+    for name in DECODED:
+        first, second = (row(results, name, attack) for attack in ("gan:cnn", "gan:wide"))
+        for error in ("error_inside", "error_outside", "error_face"):
+            gap = value(second, error) - value(first, error)
+            assert value(second, f"{error}_to_first") == pytest.approx(gap, abs=1e-9)
+            assert f"{error}_to_first" not in first.measures
+    assert "error_inside_to_first" not in row(results, "block-eyes").measures
 
 
 @pytest.mark.parametrize(("target", "trained"), [("first", True), ("second", False)])
