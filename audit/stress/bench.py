@@ -127,11 +127,16 @@ class Workbench:
         return next(judge for judge in self.judges if judge.name == name)
 
     def draw(
-        self, subjects: int | None, pictures: int | None, *, purpose: str = "stress"
+        self,
+        subjects: int | None,
+        pictures: int | None,
+        *,
+        purpose: str = "stress",
+        least: int = 1,
     ) -> NDArray[np.intp]:
-        """Rows of leaked pictures: of ``subjects`` people at most, those with two or more pictures
-        first and else in an order that depends on name, purpose and seed alone; of each the first
-        ``pictures``. In the order of the rows."""
+        """Rows of leaked pictures: of ``subjects`` people at most who have ``least`` pictures or
+        more, those with two or more first and else in an order that depends on name, purpose and
+        seed alone; of each the first ``pictures``. In the order of the rows."""
         rows = self.people.split.leaked
         several = group(self.names[rows])
         place = np.empty(len(rows), dtype=np.intp)
@@ -139,6 +144,7 @@ class Workbench:
         people = np.unique(self.names[rows])
         hashes = np.array([unit_hash(n, purpose=purpose, seed=self.config.seed) for n in people])
         order = np.lexsort((hashes, several.counts < 2))
+        order = order[several.counts[order] >= least]
         chosen = np.zeros(len(people), dtype=bool)
         chosen[order[:subjects]] = True
         kept = chosen[several.index] & (place < (len(rows) if pictures is None else pictures))

@@ -36,7 +36,6 @@ from numpy.typing import NDArray
 
 from audit.estimates import estimate
 from audit.judging import Judge
-from audit.split import unit_hash
 from audit.stress.bench import Made, Numbers, Vectors, Workbench
 from audit.stress.rows import clean_condition, inversion_rows
 from audit.stress.strips import save_strip
@@ -77,19 +76,9 @@ def stress(bench: Workbench) -> list[StressResult]:
 
 
 def people_with_several(bench: Workbench) -> NDArray[np.intp]:
-    """Rows of leaked people with three or more pictures: of so many people, in an order of their
-    names and the seed alone, so many pictures each."""
-    sizes, leaked = bench.sizes.invariance, bench.people.split.leaked
-    groups = group(bench.names[leaked])
-    names = np.unique(bench.names[leaked])
-    hashes = np.array([unit_hash(n, purpose="invariance", seed=bench.config.seed) for n in names])
-    order = np.argsort(np.where(groups.counts >= LEAST_PICTURES, hashes, np.inf), kind="stable")
-    several = int((groups.counts >= LEAST_PICTURES).sum())
-    chosen = np.zeros(len(names), dtype=bool)
-    chosen[order[: min(several, sizes.people or several)]] = True
-    place = np.empty(len(leaked), dtype=np.intp)
-    place[groups.order] = np.arange(len(leaked)) - np.repeat(groups.starts, groups.counts)
-    return leaked[chosen[groups.index] & (place < sizes.each)]
+    """Rows of leaked people with three or more pictures."""
+    sizes = bench.sizes.invariance
+    return bench.draw(sizes.people, sizes.each, purpose="invariance", least=LEAST_PICTURES)
 
 
 def strip_places(bench: Workbench, rows: NDArray[np.intp]) -> NDArray[np.intp]:

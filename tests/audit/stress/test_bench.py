@@ -39,6 +39,11 @@ def test_people_with_several_pictures_come_first() -> None:
     assert bench_of(NAMES, LEAKED).draw(2, 1).tolist() == [0, 4]
 
 
+def test_people_with_too_few_pictures_can_be_left_out() -> None:
+    assert bench_of(NAMES, LEAKED).draw(None, None, least=2).tolist() == [0, 1, 2, 4, 5]
+    assert bench_of(NAMES, LEAKED).draw(9, 2, least=3).tolist() == [0, 1]
+
+
 people = st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=40)
 
 
