@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -43,13 +44,34 @@ def ordered_map(
         yield from map(function, items)
         return
     try:
-        with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        if _kept and workers is None:
+            yield from _bounded_map(_kept[-1], function, items, count * AHEAD)
+            return
+        with _pool(count) as pool:
             yield from _bounded_map(pool, function, items, count * AHEAD)
     except BrokenProcessPool as error:
         raise FaceleakError(
             "a worker process died (out of memory, or a script that starts an audit without "
             'the guard if __name__ == "__main__"); finished stages are kept'
         ) from error
+
+
+@contextmanager
+def kept_processes() -> Iterator[None]:
+    """Within the block :func:`ordered_map` starts its processes once, for all calls."""
+    with _pool(default_workers()) as pool:
+        _kept.append(pool)
+        try:
+            yield
+        finally:
+            _kept.pop()
+
+
+_kept: list[ProcessPoolExecutor] = []
+
+
+def _pool(count: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"))
 
 
 def _bounded_map(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ from biometrics.faces.geometry import CROP_SIZE
 from biometrics.faces.images import digest
 from biometrics.faces.resize import to_canonical
 from biometrics.file_names import file_name
-from biometrics.metrics.pairs import group
+from biometrics.metrics.pairs import Pairs, group, mated_across
 from biometrics.metrics.success import Attempts as Compared
 
 BATCH = 128
@@ -259,15 +260,19 @@ class Workbench:
         }
 
         def build(out: Path) -> None:
-            made = invert(fitted or self.attack(attack), vectors, f"{attack} ({slug})", self.watch)
-            found = find_faces(made.crops, f"{attack} ({slug})", self.watch)
-            np.save(out / "redetected.npy", found, allow_pickle=False)
+            name = f"{attack} ({slug})"
+            made = invert(fitted or self.attack(attack), vectors, name, self.watch)
             kept = to_canonical(made.crops[show]) if len(show) else NOTHING
             np.save(out / "shown.npy", kept, allow_pickle=False)
-            for judge in self.judges:
-                name = f"{attack} ({slug})"
-                seen = embed_pictures(judge.backbone, made.crops, name, self.watch)
-                np.save(out / f"{file_name(judge.name)}.npy", seen, allow_pickle=False)
+            # Faces are looked for in processes of their own, while the judges compute here.
+            with ThreadPoolExecutor(1) as beside:
+                looking = beside.submit(find_faces, made.crops, name, Watch.quiet())
+                for judge in self.judges:
+                    seen = embed_pictures(judge.backbone, made.crops, name, self.watch)
+                    np.save(out / f"{file_name(judge.name)}.npy", seen, allow_pickle=False)
+                with self.watch.task(f"look for faces in {name}"):
+                    found = looking.result()
+            np.save(out / "redetected.npy", found, allow_pickle=False)
             parts: list[Mapping[str, NDArray[np.floating]]] = []
             for begin in range(0, len(vectors) if measure is not None else 0, BATCH):
                 some = slice(begin, begin + BATCH)
@@ -295,12 +300,18 @@ class Workbench:
         rows: NDArray[np.intp],
         own: Vectors | None = None,
     ) -> Compared:
-        """The attempts at these rows as a judge sees them; ``own`` are its templates of the
-        pictures as they were enrolled (see :class:`biometrics.metrics.success.Attempts`)."""
+        """The attempts at these rows as a judge sees them, compared with all other pictures of
+        these people that leaked; ``own`` are its templates of the pictures as they were enrolled
+        (see :class:`biometrics.metrics.success.Attempts`)."""
+        leaked = self.people.split.leaked
+        pairs = mated_across(self.names[rows], self.names[leaked])
+        other = rows[pairs.first] != leaked[pairs.second]
         return Compared(
             reconstructed=made.vectors[judge.name],
             leaked=self.clean(judge.name, rows),
             own=own,
+            others=self.clean(judge.name, leaked),
+            pairs=Pairs(pairs.first[other], pairs.second[other]),
             subjects=self.names[rows],
             detected=made.detected,
             kind=judge.kind,

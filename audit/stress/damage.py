@@ -73,9 +73,9 @@ def damages(sizes: DamageSettings, seed: int) -> list[Damage]:
 
 def stress(bench: Workbench) -> list[StressResult]:
     """The rows of the family for one target."""
-    rows = bench.draw(bench.sizes.subjects, bench.sizes.pictures)
-    leaks = [(d, leak(bench, d, rows)) for d in damages(bench.sizes.damage, bench.config.seed)]
-    return [row for attack in bench.attacks for row in _Trial(bench, rows, attack).rows(leaks)]
+    held = bench.draw(bench.sizes.subjects, None)
+    leaks = [(d, leak(bench, d, held)) for d in damages(bench.sizes.damage, bench.config.seed)]
+    return [row for attack in bench.attacks for row in _Trial(bench, held, attack).rows(leaks)]
 
 
 class _Recognition(NamedTuple):
@@ -86,12 +86,14 @@ class _Recognition(NamedTuple):
 
 
 class _Trial:
-    """One attack on all damages."""
+    """One attack on all damages: all pictures of the people leaked, some of each are inverted."""
 
-    def __init__(self, bench: Workbench, rows: NDArray[np.intp], attack: str) -> None:
-        self.bench, self.of, self.attack = bench, rows, attack
-        self.whole = bench.clean(bench.target, rows)
-        self.shown = bench.shown(rows)
+    def __init__(self, bench: Workbench, held: NDArray[np.intp], attack: str) -> None:
+        self.bench, self.held, self.attack = bench, held, attack
+        self.of = bench.draw(bench.sizes.subjects, bench.sizes.pictures)
+        self.places = np.searchsorted(held, self.of)
+        self.whole = bench.clean(bench.target, held)
+        self.shown = bench.shown(self.of)
         self._made: dict[str, Made] = {}
         cuts = bench.judge(bench.target).cuts
         self.before = self._recognition(Leak(self.whole, cuts))
@@ -122,7 +124,8 @@ class _Trial:
     def _inverted(
         self, condition: Condition, leak: Leak, slug: str, measures: dict[str, Estimate]
     ) -> list[StressResult]:
-        bench, made = self.bench, self._invert(leak.vectors, slug)
+        bench, inverted = self.bench, leak.vectors[self.places]
+        made = self._invert(inverted, slug)
         shown = {"repaired" if condition.repaired else "reconstruction": made.shown}
         strip = f"damage/{slug}/{self.attack.replace(':', '-')}"
         seen = inversion_rows(
@@ -133,7 +136,7 @@ class _Trial:
             self.of,
             own={},
             clean=self.clean,
-            measures={"shift": template_shift(bench, self.of, leak.vectors), **measures},
+            measures={"shift": template_shift(bench, self.of, inverted), **measures},
             samples=save_strip(bench, strip, self.of[self.shown], **shown),
         )
         if self.clean is None:
@@ -166,7 +169,7 @@ class _Trial:
         return self._made[key]
 
     def _recognition(self, leak: Leak) -> _Recognition:
-        names = self.bench.names[self.of]
+        names = self.bench.names[self.held]
         kind, seed = self.bench.models.target_similarity, self.bench.seed
         by_subject = {
             cut.label: tmr_by_subject(leak.vectors, names, kind, cut.value)
@@ -195,8 +198,8 @@ class _Trial:
         centre = bench.clean(bench.target, bench.people.split.attacker).mean(axis=0)
         spread = ((self.whole - centre) ** 2).sum(axis=1)
         errors = ((self.whole - repaired) ** 2).sum(axis=1)
-        variance = subject_means(spread, group(bench.names[self.of]).index).mean()
-        return subject_estimate(bench, self.of, 1.0 - errors / variance)
+        variance = subject_means(spread, group(bench.names[self.held]).index).mean()
+        return subject_estimate(bench, self.held, 1.0 - errors / variance)
 
     def _matched(self, leaked: Leaked) -> dict[str, Estimate]:
         return {

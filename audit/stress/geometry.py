@@ -90,13 +90,20 @@ def _drawn(bench: Workbench) -> Drawn:
     seed = seed_for("geometry", bench.config.seed)
     people = len(np.unique(bench.names[split.threshold]))
     some = min(sizes.threshold_people or people, people)  # no more than one picture of each
-    leaked = bench.draw(bench.sizes.subjects, bench.sizes.pictures)
+    leaked = _recognised_rows(bench)
     return Drawn(
         learn=split.attacker[draw_pairs(bench.names[split.attacker], sizes.pairs, seed)],
         threshold=split.threshold[draw_pairs(bench.names[split.threshold], some, seed)],
         leaked=leaked,
         clean=bench.clean(bench.target, leaked),
     )
+
+
+def _recognised_rows(bench: Workbench) -> NDArray[np.intp]:
+    """Leaked pictures that are recognised, two of a person or more: one of each pair is
+    transformed."""
+    pictures = bench.sizes.pictures
+    return bench.draw(bench.sizes.subjects, None if pictures is None else max(2, pictures))
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,7 @@ class _Inverted:
 def _inverted(bench: Workbench) -> _Inverted:
     wanted = (bench.sizes.geometry.inverted_people, bench.sizes.subjects)
     most = min((n for n in wanted if n is not None), default=None)
-    leaked = bench.draw(bench.sizes.subjects, bench.sizes.pictures)
+    leaked = _recognised_rows(bench)
     rows = bench.draw(most, bench.sizes.pictures)  # the first of the same people
     return _Inverted(rows, np.searchsorted(leaked, rows), bench.shown(rows))
 
@@ -226,10 +233,11 @@ def _inversions(
     before: Seen,
 ) -> Iterator[StressResult]:
     """Rows without and with the map; the strip of both goes to the former."""
-    drawn = bench.draw(bench.sizes.subjects, bench.sizes.pictures)
     rows = inverted.rows
     own = {
-        judge.name: bench.templates(transform, drawn, judge.name)[inverted.places]
+        judge.name: vectors[False]
+        if judge.name == bench.target
+        else bench.templates(transform, rows, judge.name)
         for judge in bench.judges
     }
     made = {

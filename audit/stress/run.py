@@ -22,6 +22,7 @@ from audit.verdict import NOTES
 from audit.watch import Watch
 from biometrics.faces.images import digest
 from biometrics.file_names import file_name
+from biometrics.parallel import kept_processes
 from reports.exports import CSV_NAME
 from reports.html import REPORT_NAME
 from reports.results import (
@@ -65,7 +66,11 @@ def run_stress(config: StressConfig, out: Path, watch: Watch) -> Path:
     for audit in audits.values():
         check_audit(audit, out)
     text = effective_yaml(config, nulls=True)
-    with RunFolder(out) as run, run.journal.telling("stress", settings=digest(text.encode())):
+    with (
+        RunFolder(out) as run,
+        run.journal.telling("stress", settings=digest(text.encode())),
+        kept_processes(),
+    ):
         _leave_other_results(run, text)
         remove(run.path / FIGURES)
         first = next(iter(audits.values()))

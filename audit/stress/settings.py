@@ -172,7 +172,7 @@ class GeometrySettings(Sizes):
     inverted_people: int | None = Field(default=None, ge=2)
 
     QUICK: ClassVar[dict[str, Any]] = {
-        "pairs": 2000,
+        "pairs": 1000,
         "threshold_people": 320,
         "inverted_people": 200,
     }
@@ -232,6 +232,8 @@ class DamageSettings(Sizes):
     noise: Annotated[tuple[Decibels, ...], BeforeValidator(listed)] = (20.0, 10.0, 3.0, 0.0)
     templates: Annotated[tuple[SomeTemplates, ...], BeforeValidator(listed)] = (30, 100, 300)
 
+    QUICK: ClassVar[dict[str, Any]] = {"noise": (10.0, 0.0)}
+
 
 Few = Annotated[int, Field(ge=1, le=CROP_SIZE)]
 Compression = Annotated[int, Field(ge=1, le=95)]
@@ -289,7 +291,8 @@ class StressSettings(Sizes):
         subjects: leaked people whose templates are inverted under every perturbation of blocks and
             of templates; null for all. People with two or more pictures are drawn first: Type-II
             and TMR speak of them alone.
-        pictures: pictures of each of them, at most; null for all.
+        pictures: pictures of each of them that are put under stress, at most; null for all.
+            Type-II and TMR compare with all others whatever stands here.
         shown: people in the strips of pictures.
     """
 
@@ -297,7 +300,7 @@ class StressSettings(Sizes):
         STRESS_FAMILIES
     )
     subjects: int | None = Field(default=None, ge=2)
-    pictures: int | None = Field(default=2, ge=1)
+    pictures: int | None = Field(default=None, ge=1)
     shown: int = Field(default=4, ge=0, le=12)
     occlusion: OcclusionSettings = OcclusionSettings()
     adversarial: AdversarialSettings = AdversarialSettings()
@@ -307,7 +310,7 @@ class StressSettings(Sizes):
     quality: QualitySettings = QualitySettings()
     invariance: InvarianceSettings = InvarianceSettings()
 
-    QUICK: ClassVar[dict[str, Any]] = {"subjects": 500}
+    QUICK: ClassVar[dict[str, Any]] = {"subjects": 500, "pictures": 1}
 
     @model_validator(mode="after")
     def _once(self) -> Self:

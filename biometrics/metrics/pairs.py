@@ -76,6 +76,18 @@ def mated_pairs(groups: Groups) -> Pairs:
     return Pairs(groups.order[first], groups.order[first + 1 + step])
 
 
+def mated_across(subjects: ArrayLike, others: ArrayLike) -> Pairs:
+    """Every pair of a row of ``subjects`` [N] and one of ``others`` [M] with the same name, in the
+    order of the former."""
+    names, known = np.asarray(subjects), np.asarray(others)
+    order = np.argsort(known, kind="stable")
+    left = np.searchsorted(known[order], names, side="left")
+    counts = np.searchsorted(known[order], names, side="right") - left
+    first = np.repeat(np.arange(len(names)), counts)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return Pairs(first, order[np.repeat(left, counts) + within])
+
+
 def acceptance_by_subject_pair(
     probes: NDArray[np.floating],
     gallery: NDArray[np.floating],

@@ -57,7 +57,10 @@ class Attempts:
         kind: how the judge compares.
         own: the judge's templates of the same pictures as they leaked [N, D], where they were
             covered or coarse when their templates were computed. Type-I and the reference compare
-            with these; other pictures are always those of ``leaked``.
+            with these; other pictures are always clean.
+        others: the judge's templates of clean pictures that Type-II and the reference compare with
+            [M, D]; those of ``leaked`` where None.
+        pairs: every (attempt, row of ``others``) of the same subject; given with ``others``.
 
     Raises:
         ValueError: where shapes disagree, there is no row, or a leaked template is not finite.
@@ -69,6 +72,8 @@ class Attempts:
     detected: NDArray[np.bool_]
     kind: Similarity
     own: NDArray[np.floating] | None = None
+    others: NDArray[np.floating] | None = None
+    pairs: Pairs | None = None
 
     def __post_init__(self) -> None:
         n = len(self.leaked)
@@ -81,6 +86,8 @@ class Attempts:
             raise ValueError(f"expected subjects and bool detections of {n} attempts")
         if self.source.shape != self.leaked.shape:
             raise ValueError(f"expected {n} own templates, got {self.source.shape}")
+        if (self.others is None) != (self.pairs is None):
+            raise ValueError("others and pairs are given both or not at all")
         if not (np.isfinite(self.leaked).all() and np.isfinite(self.source).all()):
             raise ValueError("leaked templates must be finite")
 
@@ -103,7 +110,12 @@ class Attempts:
     @cached_property
     def other_pictures(self) -> Pairs:
         """Every (attempt, other picture of the same subject)."""
-        return mated_pairs(self.groups).both_ways()
+        return mated_pairs(self.groups).both_ways() if self.pairs is None else self.pairs
+
+    @property
+    def known(self) -> NDArray[np.floating]:
+        """The judge's templates of the clean pictures that Type-II compares with [M, D]."""
+        return self.leaked if self.others is None else self.others
 
     @cached_property
     def type1_scores(self) -> NDArray[np.float32]:
@@ -113,12 +125,12 @@ class Attempts:
     @cached_property
     def type2_scores(self) -> NDArray[np.float32]:
         """Reconstruction against the other pictures, along ``other_pictures`` [P]."""
-        return pair_scores(self.reconstructed, self.leaked, self.other_pictures, self.kind)
+        return pair_scores(self.reconstructed, self.known, self.other_pictures, self.kind)
 
     @cached_property
     def reference_scores(self) -> NDArray[np.float32]:
         """The leaked picture itself, as it leaked, against the same other pictures [P]."""
-        return pair_scores(self.source, self.leaked, self.other_pictures, self.kind)
+        return pair_scores(self.source, self.known, self.other_pictures, self.kind)
 
 
 @dataclass(frozen=True)
