@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from biometrics import parallel
-from biometrics.parallel import SMALL, default_workers, ordered_map
+from biometrics.parallel import SMALL, default_workers, kept_processes, ordered_map
 
 
 def square_and_process(number: int) -> tuple[int, int]:
@@ -77,3 +77,22 @@ def test_workers_are_the_processors_this_process_may_use(monkeypatch: pytest.Mon
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert default_workers() == 1
+
+
+def _pid(_item: int) -> int:
+    return os.getpid()
+
+
+def test_kept_processes_serve_every_call_and_end_with_the_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parallel, "default_workers", lambda: 1 + 1)
+    items = list(range(SMALL + 1))
+    with kept_processes():
+        first, second = (set(ordered_map(_pid, items)) for _ in range(2))
+        (pool,) = parallel._kept
+    assert os.getpid() not in first
+    assert len(first | second) <= 2
+    assert parallel._kept == []
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(_pid, 0)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from biometrics.metrics import scores
 from biometrics.metrics.intervals import Interval, NotMeasured, clopper_pearson
+from biometrics.metrics.pairs import Pairs, mated_across
 from biometrics.metrics.scores import Similarity
 from biometrics.metrics.success import (
     Attempts,
@@ -276,3 +277,62 @@ def test_told_apart_counts_reconstructions_nearest_to_their_own_subject() -> Non
     tied = told_apart(Attempts(same, same, np.arange(2), np.ones(2, dtype=bool), "l2"))
     assert isinstance(tied, Interval)
     assert tied.value == 0.0  # equal templates are not told apart
+
+
+# --- Type-II against pictures that are not attempted
+
+
+@given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=20), st.integers(0, 2**16))
+@PROPERTY
+def test_pairs_across_two_sets_are_those_of_one_name(letters: list[str], seed: int) -> None:
+    names = np.array(letters)
+    others = np.random.default_rng(seed).permutation(names)[: max(1, len(names) // 2)]
+    pairs = mated_across(names, others)
+    found = list(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
+    expected = {(i, j) for i, a in enumerate(names) for j, b in enumerate(others) if a == b}
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+    assert pairs.first.tolist() == sorted(pairs.first.tolist())
+
+
+@pytest.mark.parametrize("kind", ["cosine", "l2"])
+def test_naming_the_other_pictures_of_all_attempts_changes_nothing(kind: Similarity) -> None:
+    a = attempts(3, kind)
+    across = mated_across(a.subjects, a.subjects)
+    other = across.first != across.second
+    named = replace(a, others=a.leaked, pairs=Pairs(across.first[other], across.second[other]))
+    threshold = float(np.nanmedian(a.type2_scores))
+    before, after = (acceptance(each, threshold) for each in (a, named))
+    for measure in ("type1", "type2", "type2_reference", "reconstruction_fmr"):
+        assert getattr(after, measure) == getattr(before, measure)
+
+
+def test_one_attempt_a_person_is_compared_with_all_others() -> None:
+    a = attempts(5, "cosine")
+    first = a.groups.order[a.groups.starts]
+    across = mated_across(a.subjects[first], a.subjects)
+    other = first[across.first] != across.second
+    one = Attempts(
+        a.reconstructed[first],
+        a.leaked[first],
+        a.subjects[first],
+        a.detected[first],
+        a.kind,
+        others=a.leaked,
+        pairs=Pairs(across.first[other], across.second[other]),
+    )
+    threshold = float(np.nanmedian(a.type2_scores))
+    rates: dict[int, list[float]] = {}
+    for i, row in enumerate(first.tolist()):
+        for j in np.flatnonzero(
+            (a.subjects == a.subjects[row]) & (np.arange(len(a.leaked)) != row)
+        ):
+            score = one_score(a.reconstructed[row], a.leaked[j], a.kind)
+            rates.setdefault(i, []).append(float(score >= threshold and a.detected[row]))
+    assert value(acceptance(one, threshold).type2) == pytest.approx(mean_within_then_over(rates))
+
+
+def test_other_pictures_come_with_their_pairs() -> None:
+    a = attempts(1, "cosine")
+    with pytest.raises(ValueError, match="both or not at all"):
+        replace(a, others=a.leaked)
