@@ -71,6 +71,12 @@ class StoreBatch:
         return found
 
 
+def in_single(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Numbers as float32; what is too large for it gets infinite, and counts as no number later."""
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+
 def make_batch(
     collection: Collection,
     vectors: NDArray[np.floating],
@@ -79,8 +85,7 @@ def make_batch(
     names: Sequence[str | None] | None = None,
 ) -> StoreBatch:
     """A batch of vectors [N, D] of any float type; what is too large for float32 gets infinite."""
-    with np.errstate(over="ignore"):
-        exact = np.ascontiguousarray(vectors, dtype=np.float32)
+    exact = in_single(vectors)
     if exact.shape != (len(template_ids), collection.dim):
         raise ValueError(f"expected [{len(template_ids)}, {collection.dim}], got {exact.shape}")
     missing = [None] * len(exact)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from biometrics.errors import StoreError
 from biometrics.stores.base import Claim, register_store
-from biometrics.stores.batch import Collection, StoreBatch, batch_rows, make_batch
+from biometrics.stores.batch import Collection, StoreBatch, batch_rows, in_single, make_batch
 from biometrics.stores.columns import number_columns
 from biometrics.stores.limited import run_limited
 from biometrics.stores.limits import MIB, Limits
@@ -115,7 +115,7 @@ class TableStore(FileStore):
             yield make_batch(replace(collection, dim=dim), block, *chosen)
             return
         for i in kept:
-            vector = flat[ends[i] : ends[i + 1]].astype(np.float32)
+            vector = in_single(flat[ends[i] : ends[i + 1]])
             yield from gather.row(place, vector, people.ids[i], people.subjects[i], people.names[i])
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from biometrics.errors import StoreError
 from biometrics.stores.base import FORM, Claim, register_store
-from biometrics.stores.batch import StoreBatch
+from biometrics.stores.batch import StoreBatch, in_single
 from biometrics.stores.columns import number_columns
 from biometrics.stores.limits import MIB, Limits
 from biometrics.stores.loose import (
@@ -115,9 +115,7 @@ class CsvStore(FileStore):
             self.tally.skip(where, "holds something that is no number")
             return
         own = [None if at is None else row[at].strip() or None for at in layout.roles]
-        yield from gather.row(
-            place, vector.astype(np.float32), own[0] or str(number), own[1], own[2]
-        )
+        yield from gather.row(place, in_single(vector), own[0] or str(number), own[1], own[2])
 
 
 def cell_vector(cell: str) -> np.ndarray[tuple[int, ...], np.dtype[np.floating]] | None:

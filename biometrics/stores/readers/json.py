@@ -10,7 +10,7 @@ import numpy as np
 
 from biometrics.errors import StoreError
 from biometrics.stores.base import Claim, Store, register_store
-from biometrics.stores.batch import StoreBatch
+from biometrics.stores.batch import StoreBatch, in_single
 from biometrics.stores.limits import Limits
 from biometrics.stores.loose import FileStore, FormReader, Gather, Place, reading
 from biometrics.stores.pickle_machine import load_plain
@@ -37,9 +37,9 @@ class JsonRows(FileStore):
                 continue
             place = Place(row.where[:80], vector[1], row.model)
             numbers = np.asarray(vector[0], dtype=np.float64)
-            with np.errstate(over="ignore"):
-                small = numbers.astype(np.float32)
-            yield from gather.row(place, small, row.id or str(number), row.subject, row.name)
+            yield from gather.row(
+                place, in_single(numbers), row.id or str(number), row.subject, row.name
+            )
 
     def _unpickled(self, value: Any) -> Any:
         if not isinstance(value, str) or not value.startswith(PICKLES):

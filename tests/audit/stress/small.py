@@ -35,7 +35,7 @@ CONFIG: dict[str, Any] = {
 def small_config(families: Sequence[str], stress: dict[str, Any], **changes: Any) -> StressConfig:
     """The configuration; ``stress`` are its sizes, ``changes`` other keys."""
     return StressConfig.model_validate(
-        {**CONFIG, **changes, "stress": {"families": list(families), **stress}}
+        {**CONFIG, **changes, "stress": {"families": list(families), "pictures": 2, **stress}}
     )
 
 

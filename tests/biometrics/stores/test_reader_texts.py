@@ -97,7 +97,7 @@ def test_rows_that_are_no_templates_are_counted_by_reason(tmp_path):
     rows[3][5] = "Alice"
     rows[4] = rows[4][:50]
     rows[5].append("7")
-    rows[6][0], rows[6][1], rows[6][2] = "nan", "-inf", ""
+    rows[6][0], rows[6][1], rows[6][2], rows[6][3] = "nan", "-inf", "", "2e74"
     vectors, _, store, _ = read(tmp_path / "a.csv", files.csv_text(rows))
     assert len(vectors) == 13
     assert store.tally.unreadable == {
@@ -108,6 +108,7 @@ def test_rows_that_are_no_templates_are_counted_by_reason(tmp_path):
     assert store.tally.examples[0] == "row 3: holds something that is no number"
     assert np.isnan(vectors[3, [0, 2]]).all()
     assert np.isneginf(vectors[3, 1])
+    assert np.isposinf(vectors[3, 3])  # too large for single precision
 
 
 NAMED = [
