@@ -120,7 +120,7 @@ class AdversarialSettings(Sizes):
         subjects: leaked people with two or more pictures; one picture of each is attacked.
         budgets: the most that a value of a pixel may change, in 255ths; 0 is always added.
         steps: of PGD.
-        pairs: people for Carlini-Wagner and the square attack.
+        pairs: people for the iterative FGSM, Carlini-Wagner and the square attack.
         searches, search_steps: of Carlini-Wagner: values of its constant, and steps for each.
         queries: pictures that the square attack may show to the model.
         square_budgets: as ``budgets``, of the square attack.
