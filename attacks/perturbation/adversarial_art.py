@@ -35,6 +35,9 @@ REACH = 2.5
 CONSTANT = 1.0
 """First weight of Carlini-Wagner's end against the squared distance."""
 
+LINE_SEARCH = 2
+"""Times that Carlini-Wagner halves or doubles a step in search of a better one; each is a pass."""
+
 MARGIN = 0.02
 """By so much of a similarity Carlini-Wagner goes beyond a threshold: rounding moves it."""
 
@@ -228,6 +231,8 @@ def carlini_wagner(
             binary_search_steps=tries.searches,
             max_iter=tries.steps,
             initial_const=CONSTANT,
+            max_halving=LINE_SEARCH,
+            max_doubling=LINE_SEARCH,
             verbose=False,
         )
         noisy[i : i + 1] = method.generate(crops[i : i + 1], y=np.array([goal]))
