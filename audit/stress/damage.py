@@ -141,7 +141,12 @@ class _Trial:
         )
         if self.clean is None:
             self.clean = seen
-            return seen.rows
+            # As in the other rows, every picture of these people is compared with every other.
+            whole = {"tmr": self.before.tmr}
+            return [
+                row.model_copy(update=whole) if row.judge == bench.target else row
+                for row in seen.rows
+            ]
         recognised = self._recognition(leak)
         own = {"tmr": recognised.tmr, "tmr_difference": self._change(recognised)}
         return [
