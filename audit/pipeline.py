@@ -61,9 +61,9 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
         run.journal.inputs = people.inputs
         run.journal.record("input read")
         check_brought(config.attacks, people)
-        _warn_of_few(config, people, watch)
+        warn_of_few(config, people, watch)
         models = prepare_models(config, people, run, watch)
-        run.note(**_origin(config, people, models))
+        run.note(**origin(config, people, models))
         tries = Attempts.configured(config, run, people, models, watch)
         seed = seed_for("attack", config.seed)
         made = [
@@ -83,13 +83,7 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
                 save_results(results, path)
             run.finish(key)
             run.journal.record("results written", sha256=hash_file(path))
-        with watch.task("write the report"), full_disk_as_error(out):
-            render(config.output, run.path)
-        run.journal.record(
-            "report rendered",
-            formats=",".join(config.output.formats),
-            revealed=config.output.reveal,
-        )
+        write_report(config.output, run, watch)
     return path
 
 
@@ -110,7 +104,7 @@ def _leave_other_results(config: AuditConfig, run: RunFolder, watch: Watch) -> N
             remove(run.path / name)
 
 
-def _warn_of_few(config: AuditConfig, people: People, watch: Watch) -> None:
+def warn_of_few(config: AuditConfig, people: People, watch: Watch) -> None:
     """Say before the work, not after it, at which FMRs there are too few people."""
     names = people.faces.subject_ids[people.split.threshold]
     there = len(set(names.tolist()))
@@ -143,7 +137,7 @@ def check_audit(config: AuditConfig, out: Path) -> None:
     pseudonym_salt()
 
 
-def _origin(config: AuditConfig, people: People, models: Models) -> dict[str, Any]:
+def origin(config: AuditConfig, people: People, models: Models) -> dict[str, Any]:
     """What the manifest says of where the run comes from."""
     return {
         "faceleak": __version__,
@@ -269,6 +263,13 @@ def _notes(config: AuditConfig, people: People) -> list[str]:
     names = ["generated", "shared"] if people.generated else []
     notes = [NOTES[name] for name in (*names, "meaning", "interval")]
     return notes if config.leak.clean else [*notes, config.leak.note()]
+
+
+def write_report(output: OutputSettings, run: RunFolder, watch: Watch) -> None:
+    """Write the formats asked for of a finished run, and say so in its journal."""
+    with watch.task("write the report"), full_disk_as_error(run.path):
+        render(output, run.path)
+    run.journal.record("report rendered", formats=",".join(output.formats), revealed=output.reveal)
 
 
 def render(output: OutputSettings, run: Path) -> None:

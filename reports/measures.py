@@ -26,6 +26,13 @@ from reports.schema import (
 N_LANDMARKS = 68
 # A reconstruction that is everybody's face: its own FMR exceeds this many times the nominal one.
 EVERYBODY_FACTOR = 3.0
+
+
+def far_above_nominal(own: Estimate | None, fmr: str) -> bool:
+    """Whether strangers are accepted more than three times as often as the FMR allows."""
+    return isinstance(own, Measured) and own.value > EVERYBODY_FACTOR * fmr_value(fmr)
+
+
 NOT_WORKING = "not working: "
 """How the note of an attack begins that no unseen judge prefers to the mean face."""
 
@@ -82,8 +89,7 @@ class JudgeResult(Model):
 
     def everybody(self, fmr: str) -> bool:
         """True where the reconstruction's own FMR is above three times the nominal one."""
-        own = self.reconstruction_fmr.get(fmr)
-        return isinstance(own, Measured) and own.value > EVERYBODY_FACTOR * fmr_value(fmr)
+        return far_above_nominal(self.reconstruction_fmr.get(fmr), fmr)
 
 
 class Landmarks(Model):

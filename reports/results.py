@@ -46,6 +46,7 @@ from reports.measures import (
     Seconds,
     Training,
     View2,
+    far_above_nominal,
 )
 from reports.schema import (
     HEADLINE_FMR,
@@ -141,6 +142,7 @@ __all__ = [
     "Training",
     "View2",
     "dump_results",
+    "far_above_nominal",
     "fmr_value",
     "is_comparison",
     "is_stress",

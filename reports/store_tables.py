@@ -7,12 +7,10 @@ from collections.abc import Iterator
 
 from reports.results import (
     EVERYBODY_FACTOR,
-    Estimate,
-    Measured,
     Results,
     StoreCollection,
     StoreSummary,
-    fmr_value,
+    far_above_nominal,
 )
 from reports.tables import fmr_keys
 from reports.words import DASH, Cell, Table, count, fmr_label, listed, number, percent
@@ -117,7 +115,7 @@ def predicted_table(store: StoreSummary) -> Table:
         for i, key in enumerate(keys):
             row = [Cell(part.judge, detail=f"map of {count(part.pairs)} pairs", rows=len(keys))]
             row = row if i == 0 else []
-            flag = LOOSE if _is_loose(part.strangers.get(key), key) else ""
+            flag = LOOSE if far_above_nominal(part.strangers.get(key), key) else ""
             row += [
                 Cell(fmr_label(key)),
                 table.estimate(part.agreement.get(key), flag=flag),
@@ -126,10 +124,6 @@ def predicted_table(store: StoreSummary) -> Table:
             ]
             table.rows.append(row)
     return table
-
-
-def _is_loose(strangers: Estimate | None, fmr: str) -> bool:
-    return isinstance(strangers, Measured) and strangers.value > EVERYBODY_FACTOR * fmr_value(fmr)
 
 
 def attributes_table(store: StoreSummary) -> Table:

@@ -101,7 +101,7 @@ FAMILIES: dict[StressFamily, Family] = {
         "Parts of the enrolled picture were covered, its template computed and inverted, and the "
         "rebuilt face compared with what is under the cover.",
         "Random blocks of growing area",
-        (Panel("", "area of the crop that is covered, %", _sar_tmr("random-block"), 0.0, 100),),
+        (Panel("", "covered share of the face's box, %", _sar_tmr("random-block"), 0.0, 100),),
         bars=True,
         columns=(
             ("block-eyes", None),

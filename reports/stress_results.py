@@ -81,6 +81,7 @@ class StressResult(Model):
     n_attempts: NonNegativeInt = 0
     n_failed: NonNegativeInt = 0  # attempts in which no face was found
     detection_rate: Estimate = NOT_RUN
+    reconstruction_fmr: ByFmr = Field(default_factory=dict)  # against pictures of others, clean
     type2_difference: ByFmr = Field(default_factory=dict)  # paired, as ``difference``
     tmr: ByFmr = Field(default_factory=dict)
     tmr_difference: ByFmr = Field(default_factory=dict)  # paired, against the clean row

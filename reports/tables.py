@@ -18,7 +18,7 @@ from reports.results import (
 )
 from reports.words import DASH, NBSP, Cell, Table, count, fmr_label, percent
 
-_FLAG = (
+EVERYBODYS_FACE = (
     f"Everybody's face: strangers' pictures match this reconstruction more than "
     f"{EVERYBODY_FACTOR:g} times as often as the FMR allows, so its success rate is flattered."
 )
@@ -107,7 +107,7 @@ def _role(results: Results, judge: str) -> str:
 def _sar_rows(table: Table, attack: AttackResult, judge: JudgeResult, keys: Sequence[str]) -> None:
     for i, key in enumerate(keys):
         row = [_attack_cell(attack, len(keys))] if i == 0 else []
-        flag = _FLAG if judge.everybody(key) else ""
+        flag = EVERYBODYS_FACE if judge.everybody(key) else ""
         row += [
             Cell(fmr_label(key)),
             table.estimate(judge.type1.get(key), flag=flag),

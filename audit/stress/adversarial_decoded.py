@@ -24,7 +24,7 @@ from audit.stress.adversarial_people import (
 )
 from audit.stress.adversarial_rows import FAMILY, condition, probabilities
 from audit.stress.bench import Made, Vectors, Workbench
-from audit.stress.rows import Condition, by_fmr, clean_condition, inversion_rows
+from audit.stress.rows import Condition, Seen, by_fmr, clean_condition, inversion_rows
 from audit.stress.strips import save_strip
 from biometrics.metrics.curves import WeightedScores, det_curve
 from biometrics.metrics.intervals import paired_difference
@@ -52,6 +52,7 @@ class Decoder:
             attack: bench.invert(attack, vectors, f"{FAMILY}/clean", show=self.show)
             for attack in bench.attacks
         }
+        self._seen: dict[tuple[str, bytes], Seen] = {}
 
     def clean_rows(self) -> list[StressResult]:
         """The clean pictures decoded."""
@@ -109,11 +110,7 @@ class Decoder:
         handed = cast.handed[who]
         base = _taken(self.clean[attack], who, np.empty(0, dtype=np.intp))
         before = {j.name: bench.clean(j.name, handed) for j in bench.judges}
-        clean = None
-        if not said.clean:
-            clean = inversion_rows(
-                bench, clean_condition(FAMILY), attack, base, handed, own=before, clean=None
-            )
+        clean = None if said.clean else self._clean_seen(attack, who)
         samples = []
         if len(made.shown):
             slug = f"{FAMILY}/{said.perturbation}-{said.strength or 0:g}/{attack}"
@@ -131,6 +128,22 @@ class Decoder:
             self._filled(row, judge, made, base, vectors[judge.name], before[judge.name], who)
             for row, judge in zip(seen.rows, bench.judges, strict=True)
         ]
+
+    def _clean_seen(self, attack: str, who: Places) -> Seen:
+        """What every judge says of the clean pictures decoded: the same for many plans."""
+        key = attack, who.tobytes()
+        if key not in self._seen:
+            rows = self.cast.handed[who]
+            self._seen[key] = inversion_rows(
+                self.bench,
+                clean_condition(FAMILY),
+                attack,
+                _taken(self.clean[attack], who, np.empty(0, dtype=np.intp)),
+                rows,
+                own={j.name: self.bench.clean(j.name, rows) for j in self.bench.judges},
+                clean=None,
+            )
+        return self._seen[key]
 
     def _filled(
         self,

@@ -128,7 +128,12 @@ def inversion_rows(
     return Seen(found, by_subject)
 
 
-_RATES = {"type1": "type1", "type2": "type2", "tmr": "type2_reference"}
+_RATES = {
+    "type1": "type1",
+    "type2": "type2",
+    "tmr": "type2_reference",
+    "reconstruction_fmr": "reconstruction_fmr",
+}
 _CHANGES = {"difference": "type1", "type2_difference": "type2", "tmr_difference": "type2_reference"}
 """Fields of a row, and what they are called among the rates of an attack."""
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from audit.attempts import consulted
+from audit.brought import check_brought
 from audit.config import effective_yaml
 from audit.judging import Bench
-from audit.models import Models, prepare_models
+from audit.models import prepare_models
 from audit.people import People, gather_people, hash_file
-from audit.pipeline import check_audit, render
+from audit.pipeline import check_audit, origin, warn_of_few, write_report
 from audit.provenance import now, provenance
-from audit.run_folder import RunFolder, full_disk_as_error, remove
+from audit.run_folder import RunFolder, remove
 from audit.stress.bench import Workbench
 from audit.stress.config import StressConfig
 from audit.stress.findings import stress_findings
@@ -72,33 +74,28 @@ def run_stress(config: StressConfig, out: Path, watch: Watch) -> Path:
         kept_processes(),
     ):
         _leave_other_results(run, text)
-        remove(run.path / FIGURES)
         first = next(iter(audits.values()))
         people = gather_people(first, run, watch)
         run.journal.inputs = people.inputs
         run.journal.record("input read")
+        check_brought(config.attacks, people)
+        warn_of_few(first, people, watch)
         rows: list[StressResult] = []
-        models: dict[str, Models] = {}
-        benches: dict[str, Bench] = {}
+        benches: list[Bench] = []
         for target, audit in audits.items():
-            models[target] = prepare_models(audit, people, run, watch)
+            models = prepare_models(audit, people, run, watch)
             with RunFolder(out / file_name(target)) as own:
-                bench = Workbench(audit, config.stress, people, models[target], run, own, watch)
-                benches[target] = bench.bench
+                own.note(**origin(audit, people, models))
+                bench = Workbench(audit, config.stress, people, models, run, own, watch)
+                benches.append(bench.bench)
                 for family in config.stress.families:
                     watch.note(f"{target}: {family}")
                     rows += family_run(family)(bench)
-        results = _document(config, people, benches, rows)
         path = run.path / RESULTS_NAME
-        save_results(results, path)
+        save_results(_document(config, people, benches, rows), path)
+        _forget_pictures(run.path, rows)
         run.journal.record("results written", sha256=hash_file(path))
-        with watch.task("write the report"), full_disk_as_error(out):
-            render(config.output, run.path)
-        run.journal.record(
-            "report rendered",
-            formats=",".join(config.output.formats),
-            revealed=config.output.reveal,
-        )
+        write_report(config.output, run, watch)
     return path
 
 
@@ -114,22 +111,30 @@ def _leave_other_results(run: RunFolder, effective: str) -> None:
     run.write(CONFIG_NAME, effective)
 
 
+def _forget_pictures(run: Path, rows: Sequence[StressResult]) -> None:
+    """Remove pictures of earlier results; not before there are others."""
+    samples = [sample.model_dump().values() for row in rows for sample in row.samples]
+    named = {str(name) for values in samples for name in values}
+    for path in (run / FIGURES).rglob("*.png"):
+        if path.relative_to(run).as_posix() not in named:
+            remove(path)
+
+
 def _document(
     config: StressConfig,
     people: People,
-    benches: dict[str, Bench],
+    benches: Sequence[Bench],
     rows: list[StressResult],
 ) -> Results:
-    first = next(iter(benches.values()))
-    weights = {
-        name: sha for bench in benches.values() for name, sha in bench.models.weights.items()
-    }
+    first = benches[0]
+    weights = {name: sha for bench in benches for name, sha in bench.models.weights.items()}
+    met = {j for bench in benches for j in consulted(config.attacks, bench.models.target)}
     notes = [NOTES["generated"]] if people.generated else []
     return Results(
         title=config.title,
         created=now(),
         quick=config.quick,
-        provenance=provenance(people.inputs, weights, config.seed, []),
+        provenance=provenance(people.inputs, weights, config.seed, sorted(met)),
         faces=people.summary,
         backbones=first.backbones(),
         judges_missing=first.models.missing,

@@ -8,6 +8,7 @@ from PIL import Image
 
 from audit.pseudonyms import pseudonym, pseudonym_salt
 from audit.stress.bench import Workbench
+from biometrics.faces.images import digest
 from biometrics.file_names import file_name
 from reports.pictures import save_reconstruction_png
 from reports.results import StressSample
@@ -40,9 +41,11 @@ def save_strip(
     for i, row in enumerate(rows):
         template = pseudonym(str(faces.table["face_id"].iloc[row]), salt, "T")
         subject = pseudonym(str(faces.subject_ids[row]), salt, "S")
-        original = f"{FIGURES}/original/{template}.png"
+        crop = np.ascontiguousarray(faces.crops[row])
+        # The same for many conditions: by its content, so that it is written once and never stale.
+        original = f"{FIGURES}/original/{template}-{digest(crop.tobytes())[:8]}.png"
         if not (root / original).exists():
-            Image.fromarray(np.asarray(faces.crops[row])).save(root / original, optimize=True)
+            Image.fromarray(crop).save(root / original, optimize=True)
         names: dict[str, str | None] = {"perturbed": None}
         if perturbed is not None:
             names["perturbed"] = f"{folder}/{i:02d}-perturbed.png"

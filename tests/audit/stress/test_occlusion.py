@@ -253,9 +253,10 @@ def test_the_map_lights_up_where_the_backbone_looks_and_nowhere_else() -> None:
 
 def test_a_quick_run_is_smaller_and_keeps_what_was_set_by_hand() -> None:
     full, quick = OcclusionSettings(), OcclusionSettings().quick()
-    assert (quick.slide_faces, quick.decoder_subjects, quick.slide_grid) == (20, 100, 14)
-    assert [c.name for c in quick.decoders] == [c.name for c in full.decoders]
-    assert quick.decoders[0].settings["epochs"] < full.decoders[0].settings["epochs"]
+    assert (quick.slide_faces, quick.slide_grid) == (20, 14)
+    assert full.slide_faces > 20
+    assert full.decoders
+    assert quick.decoders == ()
     assert OcclusionSettings(slide_faces=3).quick().slide_faces == 3
     assert OcclusionSettings(decoders=()).quick().decoders == ()
 

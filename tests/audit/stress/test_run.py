@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from attacks.inversion.linear import Linear
 from attacks.perturbation.base import Perturbation, Perturbed, Pictures
 from audit.compare import share_stages
+from audit.people import People
 from audit.pipeline import run_audit
 from audit.purge import purge
 from audit.run_folder import RunFolder, Stage
@@ -143,6 +145,61 @@ def test_other_settings_leave_no_report_of_the_old_ones(
     with pytest.raises(KeyboardInterrupt):
         run_small(folder, ["quality"], {"pictures": 1})
     assert not (folder / "results.json").exists()
+
+
+def test_an_interrupted_second_run_leaves_the_pictures_that_the_results_name(
+    folder: Path, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_bench: Workbench) -> list[StressResult]:
+        raise KeyboardInterrupt
+
+    kept = run_small(folder, ["quality"], ALL)
+    with monkeypatch.context() as patch:
+        patch.setattr(stress_run, "family_run", lambda _family: stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run_small(folder, ["quality"], ALL)
+    assert kept == load_results(folder)
+    named = named_in(kept)
+    assert named
+    assert all((folder / name).is_file() for name in named)
+
+
+def test_pictures_that_no_row_names_any_more_are_removed(folder: Path, results: Results) -> None:
+    before = named_in(run_small(folder, ["quality"], ALL))
+    after = named_in(run_small(folder, ["quality"], {**ALL, "shown": 1}))
+    assert len(after) < len(before)
+    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*.png")}
+    assert there == after
+
+
+def named_in(results: Results) -> set[str]:
+    """The pictures that rows name."""
+    samples = [s.model_dump().values() for row in results.stress for s in row.samples]
+    return {str(name) for values in samples for name in values if str(name).endswith(".png")}
+
+
+def test_the_provenance_names_what_the_attack_consulted(
+    folder: Path, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert results.provenance.judges_consulted == ["dlib"]  # it was tuned there
+    told = classmethod(lambda _cls, _settings, target: frozenset({target}))
+    monkeypatch.setattr(Linear, "consulted", told)
+    assert run_small(folder, ["quality"], ALL).provenance.judges_consulted == [TARGET]
+    manifest = json.loads((folder / TARGET / "manifest.json").read_text())
+    assert manifest["judges_consulted"] == [TARGET]
+
+
+def test_an_attack_that_saw_the_leaked_people_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(attacks: object, people: People) -> None:
+        assert len(people.split.leaked) == SUBJECTS * PICTURES
+        raise ConfigError(f"{attacks} saw them")
+
+    monkeypatch.setattr(stress_run, "check_brought", refuses)
+    with pytest.raises(ConfigError, match=r"linear.* saw them"):
+        run_small(tmp_path, ["quality"], ALL)
+    assert not (tmp_path / "results.json").exists()
 
 
 def test_the_journal_tells_of_the_run_and_names_nobody(results: Results, folder: Path) -> None:
