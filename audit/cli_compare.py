@@ -35,10 +35,10 @@ def compare(
         return
     from audit.compare_console import show_compare
     from audit.console import stdout
-    from reports.compare_words import verdict_of
+    from reports.compare_changes import verdict
     from reports.html import REPORT_NAME
     from reports.results import load_results
 
     found = load_results(path)
     assert found.compare is not None
-    show_compare(found.compare, verdict_of(found.compare), path.parent / REPORT_NAME, stdout())
+    show_compare(found.compare, verdict(found.compare), path.parent / REPORT_NAME, stdout())

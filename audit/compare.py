@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from audit.changes import change_notes, changed_settings, changes, is_change
 from audit.compare_config import CompareConfig
 from audit.compare_plan import (
     effective_plan,
@@ -150,6 +151,7 @@ def compared(runs: Sequence[ComparedRun], watch: Watch) -> CompareResult:
     named = dict.fromkeys(j for run in runs for j in run.config.judges)
     judges = [name for name in named if any(name in run.results.backbones for run in runs)]
     fmr = _shown_fmr(common, standings)
+    settings = changed_settings(runs) if is_change(runs) else []
     matrix = [
         cell for row in rows for cell in _cells(by_name[row.name], standings[row.name], judges)
     ]
@@ -162,7 +164,9 @@ def compared(runs: Sequence[ComparedRun], watch: Watch) -> CompareResult:
         matrix=matrix,
         predictability=predictabilities(runs, judges, watch),
         projection=next(filter(None, map(check_projection, runs)), None),
-        notes=_notes(runs, common),
+        settings=settings,
+        changes=changes(runs) if is_change(runs) else [],
+        notes=[*(change_notes(settings) if is_change(runs) else []), *_notes(runs, common)],
     )
 
 

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from audit.console import plain_table, rate
-from reports.compare_words import projection_says, reversals
+from reports.compare_changes import MEASURES, attacks_of, outcome_of, regressions
+from reports.compare_words import projection_says, reversals, shown_fmr
 from reports.results import CompareResult, Estimate, Measured
 
 
@@ -18,6 +19,9 @@ def show_compare(result: CompareResult, verdict: str, page: Path, console: Conso
     console.print()
     console.print(Text(verdict, style="bold"))
     console.print()
+    if result.changes:
+        console.print(_changes(result))
+        console.print()
     console.print(_ranking(result))
     console.print()
     console.print(_matrix(result))
@@ -56,6 +60,27 @@ def _ranking(result: CompareResult) -> Table:
             rate(row.tmr.get(fmr)),
             _decibels(row.image.get("psnr_crop")),
             by or "-",
+        )
+    return table
+
+
+def _changes(result: CompareResult) -> Table:
+    """The strongest attacks before and after, and every other change that is a regression."""
+    fmr = shown_fmr(result) or ""
+    table = plain_table(f"Before and after, in % [95 % interval] at FMR {fmr}")
+    for heading in ("attack", "judge", "", "before", "after", "outcome"):
+        table.add_column(heading, justify="right" if heading in ("before", "after") else "left")
+    worse = regressions(result.changes, fmr)
+    for change in result.changes:
+        if not change.which and change not in worse:
+            continue
+        table.add_row(
+            attacks_of(change),
+            change.judge + (" *" if change.unseen else ""),
+            MEASURES[change.measure],
+            rate(change.was.get(fmr)),
+            rate(change.now.get(fmr)),
+            outcome_of(change, fmr),
         )
     return table
 

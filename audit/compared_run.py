@@ -70,7 +70,8 @@ def read_runs(folders: Sequence[Path]) -> list[ComparedRun]:
 
     Raises:
         ResultsError, InputError: a folder holds no finished run.
-        ConfigError: they differ in more than the target.
+        ConfigError: they differ in more than the target; runs of one target may differ in how
+            templates leaked and in what the attacker has.
     """
     configs = [load_config(folder / CONFIG) for folder in folders]
     targets = Counter(config.target for config in configs)
@@ -91,6 +92,7 @@ def read_runs(folders: Sequence[Path]) -> list[ComparedRun]:
 def _refuse_unlike(runs: Sequence[ComparedRun]) -> None:
     """Figures of other people, or of attacks with other means, are no comparison of backbones."""
     first = runs[0]
+    same = len({run.target for run in runs}) == 1
     for run in runs[1:]:
         pair = f"{first.folder} and {run.folder}"
         if run.outcomes.people != first.outcomes.people:
@@ -98,11 +100,12 @@ def _refuse_unlike(runs: Sequence[ComparedRun]) -> None:
                 f"{pair} cannot be compared: other people leaked (the same faces, seed and quick "
                 "are needed, and runs of one installation)"
             )
-        for key in ("seed", "quick", "attacks", "training", "leak", "appearance", "fmr"):
+        more = () if same else ("attacks", "training", "leak", "appearance")
+        for key in ("seed", "quick", "fmr", *more):
             if getattr(run.config, key) != getattr(first.config, key):
                 raise ConfigError(
                     f"{pair} cannot be compared: they differ in '{key}', so a difference would say "
-                    "nothing about the backbones"
+                    "nothing about what else differs"
                 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from reports.compare_changes import attacks_of
 from reports.results import ByFmr, CompareResult, Estimate
 from reports.tables import fmr_keys
 
@@ -53,6 +54,11 @@ def numbers_of(compare: CompareResult) -> Iterator[Number]:
         base = Number("differences", pair.left, "sar", 0, judge=compare.judge, against=pair.right)
         yield from _rates(base, {"sar": pair.sar})
         yield from _plain(base, pair.image)
+    for change in compare.changes:
+        base = Number("changes", change.before, "", 0, judge=change.judge, against=change.after)
+        base = base._replace(attack=attacks_of(change), unseen=change.unseen)
+        for when in ("was", "now", "difference"):
+            yield from _rates(base, {f"{change.measure}.{when}": getattr(change, when)})
     for cell in compare.matrix:
         base = Number("matrix", cell.source, "", 0, attack=cell.attack, judge=cell.judge)
         rates = {name: getattr(cell, name) for name in ("type1", "type2", "type2_reference")}

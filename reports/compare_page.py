@@ -8,6 +8,7 @@ from typing import Any
 from reports import compare_figures as figures
 from reports import compare_tables as tables
 from reports.charts import Chart, inline
+from reports.compare_changes import change_tables, settings_table, verdict
 from reports.compare_words import (
     NO_PICTURE,
     caveat_of,
@@ -16,7 +17,6 @@ from reports.compare_words import (
     reversals,
     scale_note,
     shown_fmr,
-    verdict_of,
 )
 from reports.headline import Mark, mark_of
 from reports.results import CompareResult, CompareRow, Estimate, Measured
@@ -33,11 +33,13 @@ def compare_context(compare: CompareResult) -> dict[str, Any]:
     """What ``compare.html.j2`` needs beside what every page has."""
     fmr = shown_fmr(compare)
     return {
-        "verdict": verdict_of(compare),
+        "verdict": verdict(compare),
         "caveat": caveat_of(compare),
         "counted": counted_how(compare),
         "marks": [_mark(row) for row in compare.rows],
         "scale_note": scale_note(compare),
+        "changed": change_tables(compare),
+        "settings": settings_table(compare),
         "ranking": tables.ranking_table(compare),
         "every_fmr": tables.fmr_table(compare),
         "differences": tables.difference_table(compare),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from reports.schema import ByFmr, Estimate, FmrKey, Grade, Model, NotMeasured
@@ -101,6 +103,36 @@ class ProjectionCheck(Model):
     difference: Estimate  # reconstruction minus projection, paired
 
 
+class CompareSetting(Model):
+    """A setting in which a run differs from the first; values as JSON text."""
+
+    run: str
+    key: str  # dotted
+    before: str
+    after: str
+
+
+class CompareChange(Model):
+    """What became of a judge's acceptance between two runs of one target.
+
+    With ``which`` "strongest" each run's own strongest attack by this judge stands on its side,
+    else both sides are of the same attack. ``difference`` is paired over the same people, after
+    less before: above 0 more is accepted than before.
+    """
+
+    before: str
+    after: str
+    which: Literal["", "strongest"] = ""
+    attack_before: str
+    attack_after: str
+    judge: str
+    unseen: bool
+    measure: Literal["type1", "type2"]
+    was: ByFmr = Field(default_factory=dict)
+    now: ByFmr = Field(default_factory=dict)
+    difference: ByFmr = Field(default_factory=dict)
+
+
 class CompareResult(Model):
     """Several backbones or runs, side by side."""
 
@@ -113,4 +145,6 @@ class CompareResult(Model):
     predictability: list[Predictability] = Field(default_factory=list)
     formats: list[FormatRow] = Field(default_factory=list)
     projection: ProjectionCheck | None = None
+    settings: list[CompareSetting] = Field(default_factory=list)  # of runs of one target
+    changes: list[CompareChange] = Field(default_factory=list)  # empty where targets differ
     notes: list[str] = Field(default_factory=list)

@@ -19,9 +19,11 @@ from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from reports.compare_results import (
     CompareCell,
+    CompareChange,
     CompareDifference,
     CompareResult,
     CompareRow,
+    CompareSetting,
     FormatRow,
     Predictability,
     ProjectionCheck,
@@ -98,9 +100,11 @@ __all__ = [
     "BackboneResult",
     "ByFmr",
     "CompareCell",
+    "CompareChange",
     "CompareDifference",
     "CompareResult",
     "CompareRow",
+    "CompareSetting",
     "DetCurve",
     "Estimate",
     "FacesSummary",
