@@ -31,24 +31,32 @@ def default_workers() -> int:
 
 
 def ordered_map(
-    function: Callable[[Item], Result], items: Sequence[Item], *, workers: int | None = None
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    workers: int | None = None,
+    small: int | None = None,
+    chunk: int | None = None,
 ) -> Iterator[Result]:
     """``map`` over processes, results in the order of the items.
 
     Memory does not grow with the items: where the caller is slower, the processes wait for it.
     Processes are spawned, not forked: a fork of a process in which torch runs threads can hang.
-    ``function`` must be importable (a top-level function or a partial of one).
+    ``function`` must be importable (a top-level function or a partial of one). Up to ``small``
+    items stay in this process, and a process is handed ``chunk`` at a time: less of both for slow
+    work.
     """
     count = default_workers() if workers is None else workers
-    if count <= 1 or len(items) <= SMALL:
+    chunk = CHUNK if chunk is None else chunk
+    if count <= 1 or len(items) <= (SMALL if small is None else small):
         yield from map(function, items)
         return
     try:
         if _kept and workers is None:
-            yield from _bounded_map(_kept[-1], function, items, count * AHEAD)
+            yield from _bounded_map(_kept[-1], function, items, count * AHEAD, chunk)
             return
         with _pool(count) as pool:
-            yield from _bounded_map(pool, function, items, count * AHEAD)
+            yield from _bounded_map(pool, function, items, count * AHEAD, chunk)
     except BrokenProcessPool as error:
         raise FaceleakError(
             "a worker process died (out of memory, or a script that starts an audit without "
@@ -79,12 +87,13 @@ def _bounded_map(
     function: Callable[[Item], Result],
     items: Sequence[Item],
     limit: int,
+    chunk: int,
 ) -> Iterator[Result]:
     """``pool.map`` with at most ``limit`` chunks under way; that one hands out all at once."""
     waiting: deque[Future[list[Result]]] = deque()
     try:
-        for start in range(0, len(items), CHUNK):
-            waiting.append(pool.submit(_map_chunk, function, items[start : start + CHUNK]))
+        for start in range(0, len(items), chunk):
+            waiting.append(pool.submit(_map_chunk, function, items[start : start + chunk]))
             if len(waiting) >= limit:
                 yield from waiting.popleft().result()
         while waiting:

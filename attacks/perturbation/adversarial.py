@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.perturbation import adversarial_art as art
+from attacks.perturbation import adversarial_single as single
 from attacks.perturbation.base import Perturbation, Perturbed, Pictures
 from attacks.perturbation.recogniser import Recogniser
 from biometrics.faces.resize import from_pixels, to_pixels
@@ -212,8 +213,10 @@ class CarliniWagner(AdversarialNoise):
         threshold = self.effort.threshold
         if (self.objective == "similarity") != (threshold is not None):
             raise ValueError("Carlini-Wagner takes a threshold on similarity, and none on softmax")
-        tries = art.Tries(self.effort.searches, self.effort.search_steps)
-        return art.carlini_wagner(self.recogniser, crops, people, threshold, tries, self.targeted)
+        tries = single.Tries(self.effort.searches, self.effort.search_steps)
+        return single.carlini_wagner(
+            self.recogniser, crops, people, threshold, tries, self.targeted
+        )
 
 
 class Square(AdversarialNoise):
@@ -225,5 +228,5 @@ class Square(AdversarialNoise):
     def _noisy(
         self, crops: NDArray[np.float32], people: NDArray[np.intp], seeds: NDArray[np.uint64]
     ) -> NDArray[np.float32]:
-        asked = art.Asked(self._budget, self.effort.queries, self.objective, self.targeted)
-        return art.square(self.recogniser, crops, people, seeds, asked)
+        asked = single.Asked(self._budget, self.effort.queries, self.objective, self.targeted)
+        return single.square(self.recogniser, crops, people, seeds, asked)

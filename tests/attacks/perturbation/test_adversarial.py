@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from attacks.perturbation import adversarial_single
 from attacks.perturbation.adversarial import (
     AdversarialNoise,
     CarliniWagner,
@@ -21,13 +22,16 @@ from attacks.perturbation.adversarial import (
     Pgd,
     Square,
 )
-from attacks.perturbation.adversarial_art import LogOdds, Remembered
+from attacks.perturbation.adversarial_art import LogOdds
+from attacks.perturbation.adversarial_single import Remembered
 from attacks.perturbation.base import PERTURBATIONS, Pictures
 from attacks.perturbation.recogniser import Recogniser
+from biometrics import parallel
 from biometrics.backbones.embed import embed
 from biometrics.errors import ConfigError
 from biometrics.faces.resize import from_pixels
 from biometrics.metrics.scores import paired_similarity
+from biometrics.parallel import kept_processes
 from tests.attacks.perturbation.toy import aims, toy_pictures, toy_recogniser
 from tests.one_thread import one_thread  # noqa: F401
 
@@ -153,6 +157,23 @@ def test_four_at_once_are_four_one_by_one_and_come_again(method, objective) -> N
     np.testing.assert_array_equal(together, np.stack(alone[::-1]))
     np.testing.assert_array_equal(pictures.crops, before)
     np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+def test_many_side_by_side_are_as_one_after_the_other(monkeypatch) -> None:
+    pictures = toy_pictures(4)
+    effort = Effort(steps=2, searches=1, search_steps=2, queries=5)
+    methods = [
+        noise(Square, 8.0, pictures, effort=effort),
+        noise(CarliniWagner, None, pictures, objective="softmax", effort=effort),
+    ]
+    here = [method.apply(pictures).crops for method in methods]
+    monkeypatch.setattr(adversarial_single, "FEW", 1)
+    monkeypatch.setattr(parallel, "default_workers", lambda: 2)
+    with kept_processes():
+        there = [method.apply(pictures).crops for method in methods]
+    for one, other in zip(here, there, strict=True):
+        assert (one != pictures.crops).any()
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("method", [Pgd, Square])
