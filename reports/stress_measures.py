@@ -89,7 +89,8 @@ MEASURES = {
     "dimensions_matched": Measure(
         "Dimensions found",
         "Share of the leaked dimensions that the attacker took for what they are, by statistics; "
-        "n counts dimensions.",
+        "n counts dimensions, and the interval takes them for independent, so it is too narrow "
+        "where they are not.",
         kind="rate",
     ),
     # several pictures
