@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from audit.store_assembly import StoreAssembly
     from audit.store_attack import StoreAttempt
 
+COLUMNS = ("template", "subject", "attack", "control", "judge", "face_found", "similarity")
 ACCEPTED = "accepted_"
-"""Before the FMR in the name of a column."""
+"""Before the FMR in the name of each further column."""
 
 
 class Scores:
@@ -57,21 +58,16 @@ class Scores:
             )
             for cut in cuts
         }
-        columns = {
-            "template": self.templates,
-            "subject": self.subjects,
-            "attack": attack,
-            "control": control,
-            "judge": judge,
-            "face_found": attempts.detected,
-            "similarity": pd.array(score.astype(np.float32), dtype="Float32"),
-            **accepted,
-        }
-        self.parts.append(pd.DataFrame(columns))
+        similarity = pd.array(score.astype(np.float32), dtype="Float32")
+        told = (self.templates, self.subjects, attack, control, judge, attempts.detected)
+        columns = dict(zip(COLUMNS, (*told, similarity), strict=True))
+        self.parts.append(pd.DataFrame(columns | accepted))
 
     def save(self, path: Path) -> None:
         """Write the table."""
-        table = pd.concat(self.parts, ignore_index=True)
+        # Without a judge there is no score; the columns stay.
+        none = pd.DataFrame(columns=list(COLUMNS))
+        table = pd.concat(self.parts, ignore_index=True) if self.parts else none
         # The order of the pictures would give people away.
         table.sort_values(["subject", "template"], kind="stable").to_parquet(path, index=False)
 

@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 
 from audit.config import load_as, load_config
+from audit.judging import Cut
 from audit.outcomes import Outcomes
 from audit.pipeline import run_audit
 from audit.pseudonyms import salt_file
+from audit.scores import Scores
 from audit.stress.config import StressConfig
 from audit.watch import Watch
 from biometrics.errors import ConfigError
+from biometrics.metrics.success import Attempts
 from reports.results import Measured, Results, load_results
 from tests.audit import tiny
 from tests.audit.conftest import Faceleak, Finished
@@ -115,3 +118,29 @@ def test_report_writes_them_from_the_run_or_says_why_not(
 def test_a_stress_run_refuses_them_before_it_starts() -> None:
     with pytest.raises(ConfigError, match="parquet and scores-csv are for audits alone"):
         load_as(StressConfig, "stress-demo", overrides=["output.formats=[html, parquet]"])
+
+
+def test_a_template_that_the_judge_cannot_make_has_no_score_and_is_refused(tmp_path: Path) -> None:
+    attempts = Attempts(
+        reconstructed=np.array([[1.0, 0.0], [np.nan, np.nan], [1.0, 0.0]]),
+        leaked=np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]),
+        subjects=np.array(["a", "a", "b"]),
+        detected=np.array([True, True, False]),
+        kind="cosine",
+    )
+    scores = Scores(["T-3", "T-2", "T-1"], ["S-2", "S-2", "S-1"])
+    cuts = [Cut("1e-2", 0.9), Cut("1e-3", None, "too few people")]
+    scores.add("linear", "dlib", attempts, cuts, control=False)
+    scores.save(tmp_path / "s.parquet")
+    table = pd.read_parquet(tmp_path / "s.parquet").set_index("template")
+    assert table.index.tolist() == ["T-1", "T-2", "T-3"]
+    assert table["similarity"].isna().tolist() == [False, True, False]
+    assert table["accepted_1e-2"].tolist() == [False, False, True]
+    assert table["accepted_1e-3"].isna().all()
+
+
+def test_without_a_judge_the_table_is_empty_and_whole(tmp_path: Path) -> None:
+    Scores([], []).save(tmp_path / "s.parquet")
+    table = pd.read_parquet(tmp_path / "s.parquet")
+    assert len(table) == 0
+    assert table.columns[-1] == "similarity"
