@@ -7,7 +7,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,12 +17,14 @@ from audit.cli_audit import audit, demo
 from audit.cli_care import authorize, journal_app, purge
 from audit.cli_compare import compare
 from audit.cli_faces import faces_app
+from audit.cli_gate import gate
 from audit.cli_options import Authorization, FolderOut, Json, Reveal, Set, echo_json
 from audit.cli_stores import stores_app
 from audit.cli_stress import stress
 from audit.cli_tools import doctor, embed
 from audit.cli_weights import weights_app
 from audit.failures import Interrupted, explain
+from reports.formats import FORMATS, write_format
 
 
 class _Commands(TyperGroup):
@@ -47,13 +48,6 @@ app.add_typer(faces_app, name="faces")
 app.add_typer(stores_app, name="stores")
 app.add_typer(weights_app, name="weights")
 app.add_typer(journal_app, name="journal")
-
-
-class ReportFormat(StrEnum):
-    """What ``faceleak report`` can write."""
-
-    html = "html"
-    csv = "csv"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -104,27 +98,26 @@ def report(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     reveal: Reveal = False,
     formats: Annotated[
-        list[ReportFormat] | None,
-        typer.Option("--format", help="What to write; repeatable.", show_default="html"),
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help=f"What to write: {', '.join(FORMATS)}; repeatable.",
+            show_default="html",
+        ),
     ] = None,
 ) -> None:
     """Write the report of a finished run again; needs no model."""
     from audit.journal import Journal
+    from biometrics.errors import UnknownNameError
 
-    wanted = formats or [ReportFormat.html]
-    if ReportFormat.html in wanted:
-        from reports.html import render_report
-
-        typer.echo(render_report(run, reveal=reveal))
-    if ReportFormat.csv in wanted:
-        from reports.exports import CSV_NAME, write_csv
-        from reports.results import load_results
-
-        results = load_results(run)
-        write_csv(results, run / CSV_NAME)
-        typer.echo(run / CSV_NAME)
-    names = ",".join(dict.fromkeys(wanted))
-    Journal(run).record("report rendered", formats=names, revealed=reveal)
+    wanted = list(dict.fromkeys(formats or ["html"]))
+    for name in wanted:
+        if name not in FORMATS:
+            raise UnknownNameError("format", name, FORMATS)
+    for name in wanted:
+        typer.echo(write_format(name, run, reveal=reveal))
+    Journal(run).record("report rendered", formats=",".join(wanted), revealed=reveal)
 
 
 @app.command()
@@ -143,6 +136,7 @@ def train(
     typer.echo(train_attack(effective, attack, out, Watch.on_stderr()).parent)
 
 
+app.command()(gate)
 app.command()(compare)
 app.command()(stress)
 app.command()(embed)

@@ -36,8 +36,8 @@ from audit.verdict import NOTES
 from audit.watch import Watch
 from biometrics.errors import ConfigError
 from faceleak import __version__
-from reports.exports import CSV_NAME
-from reports.html import REPORT_NAME, render_report
+from reports.formats import RENDERED
+from reports.html import render_report
 from reports.results import (
     RESULTS_NAME,
     CompareCell,
@@ -115,7 +115,7 @@ def _leave_other_results(folder: RunFolder, effective: str) -> None:
     except OSError:
         same = False
     if not same:
-        for name in (RESULTS_NAME, REPORT_NAME, CSV_NAME):
+        for name in (RESULTS_NAME, *RENDERED):
             remove(folder.path / name)
     folder.write(CONFIG_NAME, effective)
 

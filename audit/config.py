@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -44,6 +45,7 @@ from audit.own_models import name_by_file
 from audit.search_settings import SearchSettings
 from audit.training_settings import TrainingSettings
 from biometrics.errors import ConfigError
+from reports.formats import known_format
 
 
 class _Group(BaseModel):
@@ -120,13 +122,16 @@ class OutputSettings(_Group):
 
     Attributes:
         reveal: show photographed people unblurred.
-        formats: what is rendered beside the run's own files.
+        formats: what is rendered beside the run's own files; ``parquet`` and ``scores-csv`` also
+            make an audit keep the score of every reconstruction.
         samples: pairs of original and reconstruction in the report's strip.
     """
 
     reveal: bool = False
     formats: Annotated[
-        tuple[Literal["html", "json", "csv"], ...], BeforeValidator(listed), Field(min_length=1)
+        tuple[Annotated[str, AfterValidator(known_format)], ...],
+        BeforeValidator(listed),
+        Field(min_length=1),
     ] = ("html", "json")
     samples: int = Field(default=12, ge=0, le=200)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from audit.provenance import now
 from audit.pseudonyms import pseudonym, pseudonym_salt
 from audit.run_folder import RunFolder, full_disk_as_error, remove, stage_key
 from audit.samples import choose_rows, draw_samples
+from audit.scores import Scores, face_scores
 from audit.search import Search, Searched, search_results, searched_attack
 from audit.verdict import NOTES, Store, decide
 from audit.watch import Watch
@@ -31,9 +32,8 @@ from biometrics.faces.images import digest
 from biometrics.metrics.verification import MIN_EXPECTED_PAIRS
 from biometrics.metrics.view2 import read_pairs
 from faceleak import __version__
-from reports.exports import CSV_NAME, write_csv
-from reports.html import REPORT_NAME, render_report
-from reports.results import RESULTS_NAME, AttackResult, Results, load_results, save_results
+from reports.formats import RENDERED, SCORES, keeps_scores, write_formats
+from reports.results import RESULTS_NAME, AttackResult, Results, save_results
 
 CONFIG_NAME = "audit.yaml"
 
@@ -73,13 +73,14 @@ def run_audit(config: AuditConfig, out: Path, watch: Watch) -> Path:
         searched = _search(config, tries, made, seed)
         key = _results_key(config, people, models, made, searched)
         path = run.path / RESULTS_NAME
-        if not run.has_results(key) or not (run.path / OUTCOMES).is_file():
+        if not run.has_results(key) or not has_tables(config.output, run.path):
             # The pictures change with the results: what is killed in between belongs to neither.
             run.forget_results()
             with watch.task("work out the rates and their intervals"), full_disk_as_error(out):
                 assembly = Assembly(Bench(config, people, models))
                 results = _results(config, assembly, made, searched, run)
                 run.write_by(OUTCOMES, assembly.outcomes.save)
+                keep_scores(config.output, run, lambda: face_scores(assembly, made))
                 save_results(results, path)
             run.finish(key)
             run.journal.record("results written", sha256=hash_file(path))
@@ -100,7 +101,7 @@ def _leave_other_results(config: AuditConfig, run: RunFolder, watch: Watch) -> N
     if not same:
         watch.note(f"{run.path} was made with other settings: what depends on them is done again")
         run.forget_results()
-        for name in (RESULTS_NAME, REPORT_NAME, CSV_NAME, OUTCOMES):
+        for name in (RESULTS_NAME, *RENDERED, OUTCOMES):
             remove(run.path / name)
 
 
@@ -274,11 +275,18 @@ def write_report(output: OutputSettings, run: RunFolder, watch: Watch) -> None:
 
 def render(output: OutputSettings, run: Path) -> None:
     """Write the formats asked for, and remove the others: they may tell of earlier results."""
-    if "html" in output.formats:
-        render_report(run, reveal=output.reveal)
+    write_formats(run, output.formats, reveal=output.reveal)
+
+
+def has_tables(output: OutputSettings, run: Path) -> bool:
+    """Whether the tables that belong to results.json lie beside it, as far as they are wanted."""
+    wanted = [OUTCOMES, *([SCORES] if keeps_scores(output.formats) else [])]
+    return all((run / name).is_file() for name in wanted)
+
+
+def keep_scores(output: OutputSettings, run: RunFolder, scores: Callable[[], Scores]) -> None:
+    """Write the scores of all reconstructions, or remove those of earlier results."""
+    if keeps_scores(output.formats):
+        run.write_by(SCORES, scores().save)
     else:
-        remove(run / REPORT_NAME)
-    if "csv" in output.formats:
-        write_csv(load_results(run), run / CSV_NAME)
-    else:
-        remove(run / CSV_NAME)
+        remove(run.path / SCORES)

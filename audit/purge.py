@@ -19,15 +19,14 @@ from audit.stress.run import CONFIG_NAME as STRESS_CONFIG
 from biometrics.errors import ConfigError, InputError
 from biometrics.faces.folder import CONTENTS, list_pictures
 from biometrics.faces.landmark_cache import LandmarkCache, cache_path
-from reports.exports import CSV_NAME
+from reports.formats import FORMATS, OF_SCORES, RENDERED
 from reports.html import REPORT_NAME, render_report
 from reports.results import RESULTS_NAME, ResultsError, load_results, save_results
 
 KEPT = frozenset(
     {
         RESULTS_NAME,
-        REPORT_NAME,
-        CSV_NAME,
+        *(form.file for name, form in FORMATS.items() if name not in OF_SCORES),
         OUTCOMES,
         MANIFEST,
         CONFIG_NAME,
@@ -93,7 +92,7 @@ def check_run(run: Path) -> None:
 
 def _without_pictures(run: Path) -> int:
     """Write results and report again; the number of files that had to go altogether."""
-    pages = [run / name for name in (REPORT_NAME, CSV_NAME) if (run / name).is_file()]
+    pages = [run / name for name in RENDERED if (run / name).is_file()]
     try:
         results = load_results(run)
     except ResultsError:  # an interrupted run, or a damaged file of which nothing is known

@@ -15,11 +15,12 @@ from audit.findings import StoreEvidence, store_findings
 from audit.judging import Cut
 from audit.outcomes import OUTCOMES, OutcomeLog
 from audit.people import hash_file, seed_for
-from audit.pipeline import CONFIG_NAME, render
+from audit.pipeline import CONFIG_NAME, has_tables, keep_scores, render
 from audit.provenance import now, provenance
 from audit.pseudonyms import pseudonym_salt
 from audit.run_folder import RunFolder, full_disk_as_error, remove, stage_key
 from audit.samples import choose_rows
+from audit.scores import store_scores
 from audit.store_assembly import Calibrated, StoreAssembly
 from audit.store_attack import LeakedTemplates, StoreAttempt, attack_store, controls_of
 from audit.store_config import StoreAuditConfig
@@ -41,7 +42,7 @@ from biometrics.faces.images import digest
 from biometrics.faces.shipped import shipped_model_path
 from biometrics.stores.base import open_store
 from biometrics.stores.known_backbones import known_path
-from reports.exports import CSV_NAME
+from reports.formats import RENDERED, SCORES
 from reports.html import REPORT_NAME
 from reports.results import (
     HEADLINE_FMR,
@@ -69,7 +70,7 @@ class _Attacked:
     """What the attack part of an audit came to."""
 
     assembly: StoreAssembly
-    made: StoreAttempt
+    attempts: list[StoreAttempt]  # the attack and its controls
     rows: list[AttackResult]
     outcomes: OutcomeLog
 
@@ -152,7 +153,8 @@ def _audited(
             "shipped": [digest(path.read_bytes()) for path in (known_path(), shipped_model_path())],
         },
     )
-    if not run.has_results(key):
+    attacks = trained is not None and reading.leaked is not None
+    if not run.has_results(key) or (attacks and not has_tables(config.output, run.path)):
         run.forget_results()
         attacked = None
         if trained is not None and reading.leaked is not None:
@@ -162,8 +164,13 @@ def _audited(
             results = _results(config, summary, attacked, missing, run)
             if attacked is not None:
                 run.write_by(OUTCOMES, attacked.outcomes.save)
+                shown = attacked
+                keep_scores(
+                    config.output, run, lambda: store_scores(shown.assembly, shown.attempts)
+                )
             else:
-                remove(run.path / OUTCOMES)
+                for name in (OUTCOMES, SCORES):
+                    remove(run.path / name)
             save_results(results, path)
         run.finish(key)
         run.journal.record("results written", sha256=hash_file(path))
@@ -182,7 +189,7 @@ def _leave_other_results(config: StoreAuditConfig, run: RunFolder) -> None:
     before = run.path / CONFIG_NAME
     if before.is_file() and before.read_text(encoding="utf-8") != effective_yaml(config):
         run.forget_results()
-        for name in (RESULTS_NAME, REPORT_NAME, CSV_NAME, OUTCOMES):
+        for name in (RESULTS_NAME, *RENDERED, OUTCOMES):
             remove(run.path / name)
 
 
@@ -241,7 +248,8 @@ def _attacked(
         seed_for("bootstrap", config.seed),
         outcomes,
     )
-    return _Attacked(assembly, made, assembly.rows([made, *controls]), outcomes)
+    attempts = [made, *controls]
+    return _Attacked(assembly, attempts, assembly.rows(attempts), outcomes)
 
 
 def _calibrated(
@@ -295,7 +303,7 @@ def _attack_results(
     config: StoreAuditConfig, summary: StoreSummary, attacked: _Attacked, run: RunFolder
 ) -> dict[str, Any]:
     """The fields of results that an attack fills."""
-    assembly, made, rows = attacked.assembly, attacked.made, attacked.rows
+    assembly, made, rows = attacked.assembly, attacked.attempts[0], attacked.rows
     leaked, target = assembly.leaked, assembly.target
     summary = summary.model_copy(
         update={

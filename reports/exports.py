@@ -78,7 +78,7 @@ def _compared(number: Number) -> tuple[str, ...]:
     end = (repr(value), "", "", "", "") if isinstance(value, int) else _estimate(value)
     unseen = "" if number.unseen is None else _flag(number.unseen)
     names = (number.source, number.against, number.form, number.attack, number.judge)
-    place = (*map(_safe, names), unseen, _safe(number.measure), number.fmr)
+    place = (*map(harmless, names), unseen, harmless(number.measure), number.fmr)
     return (number.part, *place, *end)
 
 
@@ -87,16 +87,30 @@ def _stressed(told: StressValue) -> tuple[str, ...]:
     row, value = told.row, told.value
     end = (repr(value), "", "", "", "") if isinstance(value, int) else _estimate(value)
     strength = "" if row.strength is None else repr(row.strength)
-    what = (row.family, _safe(row.perturbation), strength, _safe(row.unit), _safe(row.label))
-    whose = (_flag(row.repaired), _safe(row.attack), _safe(row.backbone), _safe(row.judge))
-    return (*what, *whose, _flag(row.unseen), told.fmr, _safe(told.measure), *end, _safe(row.note))
+    what = (
+        row.family,
+        harmless(row.perturbation),
+        strength,
+        harmless(row.unit),
+        harmless(row.label),
+    )
+    whose = (_flag(row.repaired), harmless(row.attack), harmless(row.backbone), harmless(row.judge))
+    return (
+        *what,
+        *whose,
+        _flag(row.unseen),
+        told.fmr,
+        harmless(told.measure),
+        *end,
+        harmless(row.note),
+    )
 
 
 def _audited(results: Results) -> Iterator[tuple[str, ...]]:
     for attack in results.attacks:
-        head = (_safe(attack.attack), _safe(attack.backbone), _flag(attack.control))
+        head = (harmless(attack.attack), harmless(attack.backbone), _flag(attack.control))
         for judge, unseen, fmr, measure, value in _measures(attack):
-            place = (_safe(judge), unseen, fmr, _safe(measure))
+            place = (harmless(judge), unseen, fmr, harmless(measure))
             yield (*head, *place, *_estimate(value))
         for measure, spent in _costs(attack):
             yield (*head, "", "", "", measure, repr(spent), "", "", "", "")
@@ -143,7 +157,7 @@ def _costs(attack: AttackResult) -> Iterator[tuple[str, float]]:
 
 def _estimate(value: Estimate) -> tuple[str, ...]:
     if not isinstance(value, Measured):
-        return ("", "", "", "", _safe(value.not_measured))
+        return ("", "", "", "", harmless(value.not_measured))
     low = "" if value.low is None else repr(value.low)
     high = "" if value.high is None else repr(value.high)
     return (repr(value.value), low, high, str(value.n), "")
@@ -153,6 +167,7 @@ def _flag(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _safe(text: str) -> str:
+def harmless(text: str) -> str:
+    """A cell that a spreadsheet takes for text."""
     # A spreadsheet would run a text that starts like a formula.
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

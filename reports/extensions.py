@@ -44,3 +44,4 @@ class GateResult(Model):
     limit: float
     value: Estimate
     passed: bool | None = None  # null: not measured, so not decided
+    detail: str = ""  # whose number it is, or what it was counted from

@@ -6,7 +6,7 @@ with a footnote that says why; it never takes the shape of a number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -132,6 +132,21 @@ def interval(value: Measured, kind: Kind = "rate") -> str:
     if kind == "margin":
         return f"{_signed(value.low)}{NBSP}to{NBSP}{_signed(value.high)}"
     return f"{percent(value.low, unit=False)}{_TO}{percent(value.high)}"
+
+
+def evidence_lines(evidence: Mapping[str, Estimate]) -> list[str]:
+    """``name: 39.2 % (36.0 – 42.4 %, n = 412)`` each; counts have no interval and no n."""
+    lines = []
+    for name, value in evidence.items():
+        if not isinstance(value, Measured):
+            lines.append(f"{name}: not measured ({value.not_measured})")
+        elif spread := interval(value):
+            lines.append(
+                f"{name}: {main(value, 'rate')} ({spread}, n{NBSP}={NBSP}{count(value.n)})"
+            )
+        else:
+            lines.append(f"{name}: {main(value, 'number')}")
+    return lines
 
 
 def count(value: int) -> str:

@@ -10,6 +10,7 @@ from attacks.base import make_settings
 from audit.config import AuditConfig
 from audit.config_values import AttackChoice, Name, listed, refuse_twice
 from audit.stress.settings import StressSettings
+from reports.formats import OF_SCORES, keeps_scores
 
 
 class StressConfig(AuditConfig):
@@ -39,6 +40,8 @@ class StressConfig(AuditConfig):
             raise ValueError("leak: a stress run degrades the pictures itself; leave it out")
         if self.search is not None:
             raise ValueError("search is for audits; leave it out of a stress run")
+        if keeps_scores(self.output.formats):
+            raise ValueError(f"output.formats: {' and '.join(OF_SCORES)} are for audits alone")
         return self
 
     def audits(self) -> dict[str, AuditConfig]:

@@ -25,8 +25,7 @@ from audit.watch import Watch
 from biometrics.faces.images import digest
 from biometrics.file_names import file_name
 from biometrics.parallel import kept_processes
-from reports.exports import CSV_NAME
-from reports.html import REPORT_NAME
+from reports.formats import RENDERED
 from reports.results import (
     RESULTS_NAME,
     STRESS_FAMILIES,
@@ -106,7 +105,7 @@ def _leave_other_results(run: RunFolder, effective: str) -> None:
     except OSError:
         same = False
     if not same:
-        for name in (RESULTS_NAME, REPORT_NAME, CSV_NAME):
+        for name in (RESULTS_NAME, *RENDERED):
             remove(run.path / name)
     run.write(CONFIG_NAME, effective)
 

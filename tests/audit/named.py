@@ -22,7 +22,7 @@ attacks: [linear]
 judges: [dlib]
 fmr: [1e-2]
 appearance: {texture_size: 32, texture_components: 8, shape_components: 4}
-output: {samples: 2, formats: [html, csv]}
+output: {samples: 2, formats: [html, csv, junit, sarif, markdown, parquet, scores-csv]}
 """
 
 

@@ -81,7 +81,7 @@ def test_an_audit_and_a_report_are_in_the_journal(
     assert names == ["audit started", "input read", "results written", "report rendered"]
     done = [str(details["stage"]) for event, details in before if event == "stage done"]
     assert done == list(json.loads((run / "manifest.json").read_text())["stages"])
-    assert before[-1][1] == {"formats": "html,csv", "revealed": False}
+    assert before[-1][1] == {"formats": "html,csv,parquet", "revealed": False}
     assert faceleak("report", run, "--reveal").code == 0
     assert events(run)[len(before) :] == [
         ("report rendered", {"formats": "html", "revealed": True})

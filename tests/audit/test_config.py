@@ -220,7 +220,10 @@ def test_names_of_weights_are_free() -> None:
         ([PHOTOS, "title.sub=1"], "title: input should be a valid string"),
         ([PHOTOS, "attacks=[[linear]]"], "attacks.0: an attack is a name"),
         ([PHOTOS, "attacks=[{linear: {}, other: {}}]"], "attacks.0: an attack is a name"),
-        ([PHOTOS, "output.formats=pdf"], "output.formats.0: input should be 'html'"),
+        (
+            [PHOTOS, "output.formats=pdf"],
+            "output.formats.0: unknown format 'pdf'; known: html, csv",
+        ),
         (["faces=photos"], "faces: expected a group of settings"),
         ([PHOTOS, "seed"], "--set takes key.sub=value"),
         ([PHOTOS, "=1"], "--set takes key.sub=value"),

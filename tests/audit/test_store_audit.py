@@ -25,6 +25,7 @@ from reports.results import Measured, NotMeasured, Results, load_results
 from tests.audit import tiny
 from tests.audit.conftest import Faceleak
 from tests.audit.kept import sign
+from tests.audit.test_scores import check_type1
 from tests.biometrics.stores.made import dlib_people
 
 SMALL = ("--set", "nearest=200", "--set", "judges=[dlib]", "--set", "fmr=[1e-2,1e-3]")
@@ -278,7 +279,7 @@ def test_settings_come_from_a_file_too(faceleak: Faceleak, tmp_path: Path) -> No
     config = tmp_path / "mine.yaml"
     config.write_text(
         f"store: {store}\ntitle: Mine\nnearest: 200\njudges: dlib\nsample: 10\n"
-        "output: {samples: 2, formats: [html, csv]}\n"
+        "output: {samples: 2, formats: [html, csv, scores-csv]}\n"
     )
     ended = faceleak("audit", config)
     assert ended.code == 0, ended.err
@@ -288,6 +289,9 @@ def test_settings_come_from_a_file_too(faceleak: Faceleak, tmp_path: Path) -> No
     assert found.store is not None
     assert found.store.n_audited_templates == 9  # three whole people
     assert Path("runs/mine/results.csv").is_file()
+    scores = pd.read_csv("runs/mine/scores.csv")
+    assert len(scores) == 9 * len(found.attacks)
+    check_type1(found, Path("runs/mine"))
 
 
 @pytest.mark.parametrize(

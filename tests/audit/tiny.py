@@ -28,7 +28,7 @@ attacks:
   - landmark-texture: {{epochs: 1, landmark_epochs: 1, channels: 16, hidden: 8}}
 judges: [dlib]
 fmr: [1e-2, 1e-3]
-output: {{samples: 3, formats: [html, csv]}}
+output: {{samples: 3, formats: [html, csv, parquet]}}
 """
 
 
