@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reports.accepted import Accepted, Ignored, sort_ignored
@@ -79,6 +79,7 @@ def worst_by_hand(
     return worst
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_gate_takes_the_largest_upper_bound_of_what_is_no_control(data: st.DataObject) -> None:
     rows = [data.draw(attacks(i)) for i in range(data.draw(st.integers(1, 4)))]
