@@ -176,9 +176,9 @@ MEASURES = {
         kind="margin",
     ),
     "fall_difference": Measure(
-        "Undone by decoding",
-        "Fall of the TMR by the noise less its fall among decoded pictures; above 0 decoding "
-        "undoes a part of the attack.",
+        "Less lost when decoded",
+        "Fall of the TMR by the noise less its fall among decoded pictures. Decoding alone costs "
+        "acceptance, and who has less can lose less: see what is given back by decoding.",
         kind="margin",
     ),
     "change": Measure("Change of the template", "Its length over that of the template."),

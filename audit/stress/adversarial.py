@@ -23,8 +23,8 @@ Measures; ``_at_FMR`` stands for one at each FMR of the configuration.
   that have any. ``shift``: similarity of the attacked picture's template to the clean one's.
 * ``decoded_impersonation_at_FMR``: share of decoded pictures accepted as the goal.
 * ``recovered_at_FMR``: type2 minus tmr, paired: what decoding an attacked picture gives back.
-* ``fall_difference_at_FMR``: the fall of the TMR by the noise less its fall among decoded pictures;
-  above 0 decoding undoes a part of the attack.
+* ``fall_difference_at_FMR``: the fall of the TMR by the noise less its fall among decoded pictures.
+  Read beside ``recovered``: decoding alone costs acceptance, and who has less can lose less.
 * ``scale``: of the softmax, fitted on other pictures of the gallery's people.
 
 ``roc`` stands on one row per target, of :data:`DRAWN` at the largest budget: Figure 13. As there

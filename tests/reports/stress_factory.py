@@ -262,7 +262,7 @@ def adversarial() -> list[StressResult]:
                     )
                 )
             gain = Measured(value=0.1, low=0.02, high=0.18, n=100)
-            facts = {f"fall_difference_at_{fmr}": gain for fmr in ("1e-2", "1e-3")}
+            facts = {f"recovered_at_{fmr}": gain for fmr in ("1e-2", "1e-3")}
             if budget == 8.0:
                 found += inverted("adversarial", done, facts)
     for backbone in BACKBONES:
