@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from reports import charts, tables
 from reports.compare_page import compare_context
+from reports.compliance import compliance_context
 from reports.cost import cost_table
 from reports.files import write_private
 from reports.gallery import build_gallery
@@ -98,6 +99,7 @@ def _shared(results: Results) -> dict[str, Any]:
         else [tables.split_table(faces), tables.faces_table(faces)],
         "face_notes": [] if faces is None else faces.notes,
         "provenance": tables.provenance_table(results),
+        **compliance_context(results),
     }
 
 
