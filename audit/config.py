@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from audit.about_settings import AboutSettings
 from audit.config_sources import (
     Layer,
     check_keys,
@@ -150,6 +151,7 @@ class AuditConfig(_Group):
         weights: weight files by backbone name.
         fmr: false match rates at which acceptance is reported.
         output: what is written for people to read.
+        about: whose system it is, for the head of the report.
     """
 
     title: str = "Template inversion audit"
@@ -177,6 +179,7 @@ class AuditConfig(_Group):
         Fmr("1e-4", 1e-4),
     )
     output: OutputSettings = OutputSettings()
+    about: AboutSettings | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attacks.trained import Trained, find_attack, folder_hash, load_trained
+from audit.about import about_key, check_about, kept_about
 from audit.authorisation import Authorisation, check_authorisation, needs_authorisation
 from audit.calibration import calibrate
 from audit.config import effective_yaml
@@ -28,6 +29,7 @@ from audit.store_samples import draw_store_samples
 from audit.stores_tools import Coverage, check_coverage
 from audit.verdict import NOTES, Store, decide
 from audit.watch import Watch
+from audit.weights_used import of_store
 from biometrics.backbones.base import (
     BACKBONES,
     OWN_LICENCE,
@@ -51,6 +53,7 @@ from reports.results import (
     Measured,
     Results,
     StoreSummary,
+    WeightResult,
     fmr_value,
     save_results,
 )
@@ -72,6 +75,7 @@ class _Attacked:
     made: StoreAttempt
     rows: list[AttackResult]
     outcomes: OutcomeLog
+    weights: list[WeightResult]
 
 
 def run_store_audit(config: StoreAuditConfig, out: Path, watch: Watch) -> Path:
@@ -123,6 +127,7 @@ def _check(config: StoreAuditConfig, out: Path) -> None:
         raise ConfigError(f"labels: no such file: {config.labels}")
     if config.attack is not None:
         find_attack(config.attack)
+    check_about(config.about)
     pseudonym_salt()
 
 
@@ -138,7 +143,8 @@ def _audited(
     ready, missing = _others(config, reading.target) if trained else ([], {})
     target = load_backbone(reading.target, config.weight_paths()) if trained else None
     models = [*ready, *([] if target is None else [target])]
-    settings = config.model_dump(mode="json", exclude={"weights", "store", "output"})
+    settings = config.model_dump(mode="json", exclude={"weights", "store", "output", "about"})
+    about = about_key(config.about)
     key = stage_key(
         RESULTS_NAME,
         {
@@ -150,6 +156,7 @@ def _audited(
             "missing": missing,
             "authorised": None if authorised is None else str(authorised),
             "shipped": [digest(path.read_bytes()) for path in (known_path(), shipped_model_path())],
+            **({} if about is None else {"about": about}),
         },
     )
     if not run.has_results(key):
@@ -241,7 +248,13 @@ def _attacked(
         seed_for("bootstrap", config.seed),
         outcomes,
     )
-    return _Attacked(assembly, made, assembly.rows([made, *controls]), outcomes)
+    return _Attacked(
+        assembly,
+        made,
+        assembly.rows([made, *controls]),
+        outcomes,
+        of_store(trained, [target, *others], target.spec.name),
+    )
 
 
 def _calibrated(
@@ -278,6 +291,7 @@ def _results(
         provenance=provenance({"store": summary.sha256}, weights, config.seed, []),
         judges_missing=dict(missing),
         store=summary,
+        about=kept_about(config.about, run),
     )
     if attacked is None:
         known = StoreEvidence(summary, [], HEADLINE_FMR, open_model=False)
@@ -326,6 +340,7 @@ def _attack_results(
         "store": summary,
         "findings": store_findings(known),
         "notes": [NOTES["meaning"], NOTES["interval"], ELSEWHERE],
+        "weights": attacked.weights,
     }
 
 
