@@ -14,6 +14,7 @@ from audit.attempted import Attempted
 from audit.attempts import CONTROLS, Attempts, consulted
 from audit.brought import brought_by, check_brought
 from audit.config import AuditConfig, OutputSettings, effective_yaml, load_config
+from audit.findings_photographs import photograph_findings
 from audit.judging import Bench
 from audit.models import Models, check_models, prepare_models
 from audit.outcomes import OUTCOMES
@@ -223,7 +224,7 @@ def _results(
     verdict = decide(rows, store)
     real = [a for a in made if not a.control]
     chosen = choose_rows(assembly.subjects, config.output.samples, config.seed)
-    return Results(
+    results = Results(
         title=config.title,
         created=now(),
         headline=verdict.headline,
@@ -251,6 +252,7 @@ def _results(
             generated=people.generated,
         ),
     )
+    return results.model_copy(update={"findings": photograph_findings(results)})
 
 
 def _note(attempted: Attempted, settings: Mapping[str, Any], people: People) -> str:
