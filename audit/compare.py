@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from audit.about import kept_about
 from audit.changes import change_notes, changed_settings, changes, is_change
 from audit.compare_config import CompareConfig
 from audit.compare_plan import (
@@ -101,7 +102,7 @@ def compare(
         formats = _formats(wanted, runs[: len(made)], result, out / FOLDER, watch)
         result = result.model_copy(update={"formats": formats})
         path = out / RESULTS_NAME
-        save_results(_document(runs, result, plans), path)
+        save_results(_document(runs, result, plans, folder), path)
         folder.journal.record("results written", sha256=hash_file(path))
         render_report(out)
         folder.journal.record("report rendered", formats="html", revealed=False)
@@ -236,7 +237,10 @@ def _inputs(runs: Sequence[ComparedRun]) -> dict[str, str]:
 
 
 def _document(
-    runs: Sequence[ComparedRun], result: CompareResult, plans: Sequence[CompareConfig]
+    runs: Sequence[ComparedRun],
+    result: CompareResult,
+    plans: Sequence[CompareConfig],
+    folder: RunFolder,
 ) -> Results:
     first = runs[0].results
     title = plans[0].title if plans else f"Comparison of {', '.join(run.name for run in runs)}"
@@ -258,4 +262,6 @@ def _document(
         faces=first.faces,
         backbones={name: b for run in runs for name, b in run.results.backbones.items()},
         compare=result,
+        about=kept_about(plans[0].about if plans else None, folder),
+        weights=list({w.name: w for run in runs for w in run.results.weights}.values()),
     )

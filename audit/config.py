@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from audit.about_settings import AboutSettings
 from audit.config_sources import (
     Layer,
     check_keys,
@@ -155,6 +156,7 @@ class AuditConfig(_Group):
         weights: weight files by backbone name.
         fmr: false match rates at which acceptance is reported.
         output: what is written for people to read.
+        about: whose system it is, for the head of the report.
     """
 
     title: str = "Template inversion audit"
@@ -182,6 +184,7 @@ class AuditConfig(_Group):
         Fmr("1e-4", 1e-4),
     )
     output: OutputSettings = OutputSettings()
+    about: AboutSettings | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from reports.compliance import clause_of
 from reports.results import (
     SEVERITY_ORDER,
     AttackResult,
@@ -20,11 +21,11 @@ from reports.results import (
 )
 from reports.words import listed
 
-SPECIAL = "GDPR Art. 9(1): biometric data"
-SECURITY = "GDPR Art. 32(1)(a): encryption and pseudonymisation"
+SPECIAL = clause_of("gdpr.special-category")
+SECURITY = clause_of("gdpr.encryption")
 MINIMAL = "GDPR Art. 5(1)(c): data minimisation"
-IRREVERSIBLE = "ISO/IEC 24745: irreversibility"
-UNLINKABLE = "ISO/IEC 24745: unlinkability"
+IRREVERSIBLE = clause_of("iso24745.irreversibility")
+UNLINKABLE = clause_of("iso24745.unlinkability")
 
 USED_BY = {
     "dlib": ("face_recognition", "LibrePhotos", "digiKam 6", "Nextcloud Face Recognition"),
@@ -85,7 +86,7 @@ def _beside(store: StoreSummary) -> Iterator[Finding]:
             title="The store holds pictures and no templates"
             if alone
             else "Pictures of the people lie beside their templates",
-            evidence={"pictures": _count(pictures, pictures)},
+            evidence={"pictures": count_of(pictures, pictures)},
             clauses=[SPECIAL, MINIMAL, SECURITY],
             recommendation=(
                 "Whoever gets these pictures needs no inversion. "
@@ -98,7 +99,7 @@ def _beside(store: StoreSummary) -> Iterator[Finding]:
             id="store.names",
             severity="high",
             title="Readable names lie beside the templates",
-            evidence={"people with a name": _count(store.n_named, store.n_subjects)},
+            evidence={"people with a name": count_of(store.n_named, store.n_subjects)},
             clauses=[SPECIAL, SECURITY],
             recommendation=(
                 "A rebuilt face comes with its name. Keep names in another store under random "
@@ -113,7 +114,7 @@ def _access(store: StoreSummary) -> Iterator[Finding]:
             id="store.stock-password",
             severity="critical",
             title="The product's standard password opens the database",
-            evidence={"templates within reach": _count(store.n_templates, store.n_templates)},
+            evidence={"templates within reach": count_of(store.n_templates, store.n_templates)},
             clauses=[SECURITY, "CWE-1392: use of default credentials"],
             recommendation="Change the password today, and look who has been connected.",
         )
@@ -122,7 +123,7 @@ def _access(store: StoreSummary) -> Iterator[Finding]:
             id="store.executable",
             severity="high",
             title="The store is a pickle: opening it runs what is written in it",
-            evidence={"templates": _count(store.n_templates, store.n_templates)},
+            evidence={"templates": count_of(store.n_templates, store.n_templates)},
             clauses=["CWE-502: deserialisation of untrusted data"],
             recommendation=(
                 "Whoever can write this file runs code wherever it is loaded. Keep templates as "
@@ -137,7 +138,7 @@ def _access(store: StoreSummary) -> Iterator[Finding]:
             title="A dump of the database lies there unencrypted"
             if dump
             else "The templates lie there unencrypted",
-            evidence={"templates": _count(store.n_templates, store.n_templates)},
+            evidence={"templates": count_of(store.n_templates, store.n_templates)},
             clauses=[SECURITY, "CWE-312: cleartext storage of sensitive information"],
             recommendation=(
                 "Backups travel further than databases. Encrypt them before they leave the server, "
@@ -152,7 +153,7 @@ def _model(known: StoreEvidence) -> Iterator[Finding]:
     store = known.store
     if not store.backbone or not store.n_templates:
         return
-    templates: dict[str, Estimate] = {"templates": _count(store.n_templates, store.n_templates)}
+    templates: dict[str, Estimate] = {"templates": count_of(store.n_templates, store.n_templates)}
     if known.open_model and store.normalised is False:
         yield Finding(
             id="store.raw-open-model",
@@ -244,8 +245,8 @@ def _rows(store: StoreSummary) -> Iterator[Finding]:
             severity="low",
             title="Some rows hold no usable template",
             evidence={
-                "NaN, zero or constant": _count(damaged, rows),
-                "unreadable": _count(lost, rows + lost),
+                "NaN, zero or constant": count_of(damaged, rows),
+                "unreadable": count_of(lost, rows + lost),
             },
             recommendation="Such a row may match everybody or nobody: remove it and enrol again.",
         )
@@ -254,7 +255,7 @@ def _rows(store: StoreSummary) -> Iterator[Finding]:
             id="store.duplicates",
             severity="low",
             title="The same template is stored more than once",
-            evidence={"equal to an earlier row": _count(twice, rows)},
+            evidence={"equal to an earlier row": count_of(twice, rows)},
             clauses=[MINIMAL],
             recommendation="Find out why: one person under two identities, or rows copied.",
         )
@@ -265,5 +266,6 @@ def severity_of(rate: float) -> Severity:
     return next((name for least, name in SEVERITIES if rate >= least), "info")
 
 
-def _count(value: int, n: int | None) -> Measured:
+def count_of(value: int, n: int | None) -> Measured:
+    """A count as evidence; ``n`` is of how many."""
     return Measured(value=value, n=max(1, n or value))

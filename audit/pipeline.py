@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from attacks.base import make_settings
+from audit.about import about_key, check_about, kept_about
 from audit.assemble import Assembly
 from audit.attempted import Attempted
 from audit.attempts import CONTROLS, Attempts, consulted
 from audit.brought import brought_by, check_brought
 from audit.config import AuditConfig, OutputSettings, effective_yaml, load_config
+from audit.findings_photographs import photograph_findings
 from audit.judging import Bench
 from audit.models import Models, check_models, prepare_models
 from audit.outcomes import OUTCOMES
@@ -25,6 +27,7 @@ from audit.scores import Scores, face_scores
 from audit.search import Search, Searched, search_results, searched_attack
 from audit.verdict import NOTES, Store, decide
 from audit.watch import Watch
+from audit.weights_used import of_audit
 from audit.working import MEAN_FACE, failing
 from biometrics.backbones.base import BACKBONES
 from biometrics.errors import ConfigError
@@ -134,6 +137,7 @@ def check_audit(config: AuditConfig, out: Path) -> None:
         searched_attack(config.search, config.attacks)
     if config.faces.pairs is not None:
         read_pairs(config.faces.pairs)
+    check_about(config.about)
     check_models(config)
     pseudonym_salt()
 
@@ -169,7 +173,8 @@ def _results_key(
 ) -> str:
     """Hash of all that results.json depends on; how it is rendered is none of it."""
     pairs = config.faces.pairs
-    settings = config.model_dump(mode="json", exclude={"weights", "faces", "output"})
+    settings = config.model_dump(mode="json", exclude={"weights", "faces", "output", "about"})
+    about = about_key(config.about)
     inputs = {
         "search": None if searched is None else searched.key,
         "keys": [key for attempted in made for key in attempted.keys],
@@ -179,6 +184,7 @@ def _results_key(
         "settings": {**settings, "samples": config.output.samples},
         "pairs": None if pairs is None else digest(pairs.read_bytes()),
         "pseudonyms": pseudonym("", pseudonym_salt(), "K", size=32),
+        **({} if about is None else {"about": about}),
     }
     return stage_key(RESULTS_NAME, inputs)
 
@@ -219,7 +225,7 @@ def _results(
     verdict = decide(rows, store)
     real = [a for a in made if not a.control]
     chosen = choose_rows(assembly.subjects, config.output.samples, config.seed)
-    return Results(
+    results = Results(
         title=config.title,
         created=now(),
         headline=verdict.headline,
@@ -239,7 +245,15 @@ def _results(
         samples=draw_samples(assembly, real, chosen, run),
         notes=_notes(config, people),
         search=[] if searched is None else search_results(searched, assembly.bench),
+        about=kept_about(config.about, run),
+        weights=of_audit(
+            [models],
+            rows,
+            [(a.name, a.settings) for a in config.attacks],
+            generated=people.generated,
+        ),
     )
+    return results.model_copy(update={"findings": photograph_findings(results)})
 
 
 def _note(attempted: Attempted, settings: Mapping[str, Any], people: People) -> str:

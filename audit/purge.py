@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from audit.about import LOGO
 from audit.compare import CONFIG_NAME as COMPARE_CONFIG
 from audit.config import AuditConfig, load_as, load_config
 from audit.journal import JOURNAL
@@ -34,6 +35,7 @@ KEPT = frozenset(
         STRESS_CONFIG,
         JOURNAL,
         LOCK,
+        LOGO,
     }
 )
 """All that stays in a run's folder, and the runs below it. A list of what goes would forget what a

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attacks.trained import Trained, find_attack, folder_hash, load_trained
+from audit.about import about_key, check_about, kept_about
 from audit.authorisation import Authorisation, check_authorisation, needs_authorisation
 from audit.calibration import calibrate
 from audit.config import effective_yaml
@@ -29,6 +30,7 @@ from audit.store_samples import draw_store_samples
 from audit.stores_tools import Coverage, check_coverage
 from audit.verdict import NOTES, Store, decide
 from audit.watch import Watch
+from audit.weights_used import of_store
 from biometrics.backbones.base import (
     BACKBONES,
     OWN_LICENCE,
@@ -52,6 +54,7 @@ from reports.results import (
     Measured,
     Results,
     StoreSummary,
+    WeightResult,
     fmr_value,
     save_results,
 )
@@ -73,6 +76,7 @@ class _Attacked:
     attempts: list[StoreAttempt]  # the attack and its controls
     rows: list[AttackResult]
     outcomes: OutcomeLog
+    weights: list[WeightResult]
 
 
 def run_store_audit(config: StoreAuditConfig, out: Path, watch: Watch) -> Path:
@@ -124,6 +128,7 @@ def _check(config: StoreAuditConfig, out: Path) -> None:
         raise ConfigError(f"labels: no such file: {config.labels}")
     if config.attack is not None:
         find_attack(config.attack)
+    check_about(config.about)
     pseudonym_salt()
 
 
@@ -139,7 +144,8 @@ def _audited(
     ready, missing = _others(config, reading.target) if trained else ([], {})
     target = load_backbone(reading.target, config.weight_paths()) if trained else None
     models = [*ready, *([] if target is None else [target])]
-    settings = config.model_dump(mode="json", exclude={"weights", "store", "output"})
+    settings = config.model_dump(mode="json", exclude={"weights", "store", "output", "about"})
+    about = about_key(config.about)
     key = stage_key(
         RESULTS_NAME,
         {
@@ -151,6 +157,7 @@ def _audited(
             "missing": missing,
             "authorised": None if authorised is None else str(authorised),
             "shipped": [digest(path.read_bytes()) for path in (known_path(), shipped_model_path())],
+            **({} if about is None else {"about": about}),
         },
     )
     attacks = trained is not None and reading.leaked is not None
@@ -249,7 +256,8 @@ def _attacked(
         outcomes,
     )
     attempts = [made, *controls]
-    return _Attacked(assembly, attempts, assembly.rows(attempts), outcomes)
+    used = of_store(trained, [target, *others], target.spec.name)
+    return _Attacked(assembly, attempts, assembly.rows(attempts), outcomes, used)
 
 
 def _calibrated(
@@ -286,6 +294,7 @@ def _results(
         provenance=provenance({"store": summary.sha256}, weights, config.seed, []),
         judges_missing=dict(missing),
         store=summary,
+        about=kept_about(config.about, run),
     )
     if attacked is None:
         known = StoreEvidence(summary, [], HEADLINE_FMR, open_model=False)
@@ -334,6 +343,7 @@ def _attack_results(
         "store": summary,
         "findings": store_findings(known),
         "notes": [NOTES["meaning"], NOTES["interval"], ELSEWHERE],
+        "weights": attacked.weights,
     }
 
 

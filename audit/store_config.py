@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from audit.about_settings import AboutSettings
 from audit.config import OutputSettings
 from audit.config_values import Fmr, FmrEntry, Name, UserPath, listed, refuse_twice
 from audit.own_models import name_by_file
@@ -35,6 +36,7 @@ class StoreAuditConfig(BaseModel):
         weights: weight files by backbone name.
         fmr: false match rates at which acceptance is reported.
         output: what is written for people to read.
+        about: whose system it is, for the head of the report.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
@@ -58,6 +60,7 @@ class StoreAuditConfig(BaseModel):
         Fmr("1e-4", 1e-4),
     )
     output: OutputSettings = OutputSettings()
+    about: AboutSettings | None = None
 
     @model_validator(mode="before")
     @classmethod

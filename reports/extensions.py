@@ -1,13 +1,49 @@
 """The parts of results.json beside the attacks: protections, findings, gates.
 
-Complete from the first schema version, empty until a run fills them.
+Protections, findings and gates are complete from the first schema version, empty until a run fills
+them.
 """
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, TypeAlias
 
-from reports.schema import ByFmr, Estimate, Model, Severity
+from pydantic import AfterValidator, Field
+
+from reports.schema import ByFmr, Estimate, Model, RelativePath, Severity
+
+MAX_WORDS = 200
+"""Characters in a text of the user's own that heads a report."""
+
+
+def _one_line(text: str) -> str:
+    if len(text) > MAX_WORDS:
+        raise ValueError(f"{len(text)} characters, at most {MAX_WORDS} are printed")
+    if not text.isprintable():
+        raise ValueError("expected one line of text without control characters")
+    return text.strip()
+
+
+Words: TypeAlias = Annotated[str, AfterValidator(_one_line)]
+
+
+class About(Model):
+    """Whose system it is, in the words of whoever asked for the report."""
+
+    organisation: Words = ""
+    system: Words = ""
+    contact: Words = ""
+    logo: RelativePath | None = None  # a picture of the run
+
+
+class WeightResult(Model):
+    """A file of weights that took part in a run."""
+
+    name: str
+    use: str
+    licence: str = ""  # terms, in words; empty where nobody knows them
+    origin: str = ""
+    sha256: str = ""  # empty where there is no file, as of what a run fits itself
 
 
 class ProtectionResult(Model):

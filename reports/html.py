@@ -14,7 +14,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import charts, tables
+from reports.about import about_context
 from reports.compare_page import compare_context
+from reports.compliance import compliance_context
 from reports.cost import cost_table
 from reports.files import write_private
 from reports.gallery import build_gallery
@@ -58,7 +60,7 @@ def render_report(run: Path, *, reveal: bool = False) -> Path:
 
 def render_page(results: Results, run: Path, *, reveal: bool = False) -> str:
     """The page as text; ``run`` is where the relative paths of the pictures start."""
-    context = _shared(results)
+    context = _shared(results) | about_context(results, run)
     if results.compare is not None and is_comparison(results):
         name, own = _COMPARISON, compare_context(results.compare)
     elif is_stress(results):
@@ -98,6 +100,7 @@ def _shared(results: Results) -> dict[str, Any]:
         else [tables.split_table(faces), tables.faces_table(faces)],
         "face_notes": [] if faces is None else faces.notes,
         "provenance": tables.provenance_table(results),
+        **compliance_context(results),
     }
 
 

@@ -29,9 +29,11 @@ from reports.compare_results import (
     ProjectionCheck,
 )
 from reports.extensions import (
+    About,
     Finding,
     GateResult,
     ProtectionResult,
+    WeightResult,
 )
 from reports.files import write_private
 from reports.measures import (
@@ -65,6 +67,7 @@ from reports.schema import (
     Severity,
     Threshold,
     Timestamp,
+    first_problem,
     fmr_value,
 )
 from reports.search_results import SearchJudge, SearchResult
@@ -94,6 +97,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "SEVERITY_ORDER",
     "STRESS_FAMILIES",
+    "About",
     "AttackHistogram",
     "AttackResult",
     "AttributeLeak",
@@ -145,6 +149,7 @@ __all__ = [
     "Timestamp",
     "Training",
     "View2",
+    "WeightResult",
     "dump_results",
     "far_above_nominal",
     "fmr_value",
@@ -245,6 +250,8 @@ class Results(Model):
     findings: list[Finding] = Field(default_factory=list)
     gates: list[GateResult] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
+    about: About = About()
+    weights: list[WeightResult] = Field(default_factory=list)  # all that took part
 
 
 def is_comparison(results: Results) -> bool:
@@ -265,7 +272,9 @@ def dump_results(results: Results) -> str:
     try:
         checked = Results.model_validate(results.model_dump())
     except ValidationError as error:
-        raise ResultsError(f"these results do not fit the schema: {_first(error)}") from error
+        raise ResultsError(
+            f"these results do not fit the schema: {first_problem(error)}"
+        ) from error
     return json.dumps(_plain(checked), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
@@ -291,20 +300,13 @@ def load_results(path: Path) -> Results:
     try:
         return Results.model_validate(document)
     except ValidationError as error:
-        raise ResultsError(f"{file}: {_first(error)}") from error
+        raise ResultsError(f"{file}: {first_problem(error)}") from error
 
 
 def _check_version(document: Any, file: Path) -> None:
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
         raise ResultsError(f"{file}: schema_version is {version!r}, expected {SCHEMA_VERSION}")
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "document"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}: {first['msg']}{more}"
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,15 @@ from datetime import datetime
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 
 class Model(BaseModel):
@@ -44,6 +52,14 @@ SEVERITY_ORDER: tuple[Severity, ...] = ("critical", "high", "medium", "low", "in
 def fmr_value(key: str) -> float:
     """``1e-2`` -> 0.01."""
     return float(key)
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first of them in one line: where it is, what is wrong, and how many there are."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "document"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where}: {first['msg']}{more}"
 
 
 class Measured(Model):

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from audit.about import kept_about
 from audit.attempts import consulted
 from audit.brought import check_brought
 from audit.config import effective_yaml
@@ -22,6 +23,7 @@ from audit.stress.rules import load_rules
 from audit.stress.strips import FIGURES
 from audit.verdict import NOTES
 from audit.watch import Watch
+from audit.weights_used import of_audit
 from biometrics.faces.images import digest
 from biometrics.file_names import file_name
 from biometrics.parallel import kept_processes
@@ -91,7 +93,7 @@ def run_stress(config: StressConfig, out: Path, watch: Watch) -> Path:
                     watch.note(f"{target}: {family}")
                     rows += family_run(family)(bench)
         path = run.path / RESULTS_NAME
-        save_results(_document(config, people, benches, rows), path)
+        save_results(_document(config, people, benches, rows, run), path)
         _forget_pictures(run.path, rows)
         run.journal.record("results written", sha256=hash_file(path))
         write_report(config.output, run, watch)
@@ -124,6 +126,7 @@ def _document(
     people: People,
     benches: Sequence[Bench],
     rows: list[StressResult],
+    run: RunFolder,
 ) -> Results:
     first = benches[0]
     weights = {name: sha for bench in benches for name, sha in bench.models.weights.items()}
@@ -140,4 +143,11 @@ def _document(
         stress=rows,
         findings=stress_findings(rows, load_rules()),
         notes=[*notes, NOTES["meaning"], NOTES["interval"]],
+        about=kept_about(config.about, run),
+        weights=of_audit(
+            [bench.models for bench in benches],
+            [],
+            [(a.name, a.settings) for a in config.attacks],
+            generated=people.generated,
+        ),
     )

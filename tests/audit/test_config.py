@@ -359,7 +359,7 @@ def test_the_effective_yaml_is_complete_and_plain(tmp_path: Path) -> None:
     text = effective_yaml(config)
     values = yaml.safe_load(text)
     unset = {name for name in AuditConfig.model_fields if getattr(config, name) is None}
-    assert unset <= {"search", "leak"}
+    assert unset <= {"search", "leak", "about"}
     assert set(values) == set(AuditConfig.model_fields) - unset
     assert values["attacks"] == ["linear", {"other": {"rate": 0.5}}]
     assert values["fmr"] == ["1e-2"]
