@@ -37,8 +37,7 @@ from audit.verdict import NOTES
 from audit.watch import Watch
 from biometrics.errors import ConfigError
 from faceleak import __version__
-from reports.formats import RENDERED
-from reports.html import render_report
+from reports.formats import RENDERED, write_formats
 from reports.results import (
     RESULTS_NAME,
     CompareCell,
@@ -104,7 +103,7 @@ def compare(
         path = out / RESULTS_NAME
         save_results(_document(runs, result, plans, folder), path)
         folder.journal.record("results written", sha256=hash_file(path))
-        render_report(out)
+        write_formats(out, ["html"])
         folder.journal.record("report rendered", formats="html", revealed=False)
     return path
 

@@ -27,6 +27,7 @@ from reports.results import (
     Model,
     NotMeasured,
     Results,
+    SearchResult,
     Severity,
     is_stress,
 )
@@ -89,12 +90,14 @@ def plain_report(results: Results) -> GateReport:
 
 
 class _Rates(NamedTuple):
-    """The rates of one attack by one judge, as the gates of that name see them."""
+    """The rates of one attack by one judge, as the gates of that name see them; ``of`` says of
+    which of several models or conditions."""
 
     gate: str
     attack: str
     judge: str
     rates: ByFmr
+    of: str = ""
 
 
 def evaluate_gates(results: Results, rules: GateRules, ignored: Ignored) -> list[GateResult]:
@@ -125,24 +128,32 @@ def _all_rates(results: Results) -> Iterator[_Rates]:
                 yield from _both(attack.attack, name, judge.type1, judge.type2)
     for row in results.search:
         for name, said in row.judges.items():
-            yield from _both(row.attack, name, said.type1, said.type2)
+            yield from _both(row.attack, name, said.type1, said.type2, _searched(row))
     for tried in results.stress:
         if tried.attack and not tried.attack.startswith(_CONTROL):
-            yield from _both(tried.attack, tried.judge, tried.type1, tried.type2)
+            what = f"{tried.backbone}, {tried.label or tried.perturbation}"
+            yield from _both(tried.attack, tried.judge, tried.type1, tried.type2, what)
     if results.compare is None:
         return
     for place in results.compare.rows:
         if place.judge:
-            yield from _both(place.attack, place.judge, place.sar, place.type2)
-        yield _Rates("max-sar", place.attack, place.target or place.name, place.own)
+            yield from _both(place.attack, place.judge, place.sar, place.type2, place.name)
+        own = place.target or place.name
+        yield _Rates("max-sar", place.attack, own, place.own, place.name)
     for cell in results.compare.matrix:
         if cell.attack:
-            yield from _both(cell.attack, cell.judge, cell.type1, cell.type2)
+            yield from _both(cell.attack, cell.judge, cell.type1, cell.type2, cell.source)
 
 
-def _both(attack: str, judge: str, type1: ByFmr, type2: ByFmr) -> Iterator[_Rates]:
-    yield _Rates("max-sar", attack, judge, type1)
-    yield _Rates("max-type2", attack, judge, type2)
+def _both(attack: str, judge: str, type1: ByFmr, type2: ByFmr, of: str = "") -> Iterator[_Rates]:
+    yield _Rates("max-sar", attack, judge, type1, of)
+    yield _Rates("max-type2", attack, judge, type2, of)
+
+
+def _searched(row: SearchResult) -> str:
+    if row.part == "fusion":
+        return f"{row.templates} templates fused"
+    return "the template itself" if row.scores is None else f"from {row.scores} scores"
 
 
 def _check(results: Results, rules: GateRules, found: Sequence[_Rates]) -> None:
@@ -181,7 +192,8 @@ def _rate_gate(
     passed, detail = None, ""
     if worst is not None:
         value, passed = worst[1], bound(worst[1]) <= limit
-        detail = f"{worst[0].attack} by {worst[0].judge}"
+        place = worst[0]
+        detail = f"{place.attack} by {place.judge}" + (f" ({place.of})" if place.of else "")
     return GateResult(
         name=f"{name}@{fmr}",
         rule=f"{_MEASURES[name]} of every attack{by} at FMR {fmr}: upper bound at most {limit}",

@@ -46,7 +46,7 @@ WITHIN: dict[str, tuple[object, str, Callable[..., Any]]] = {
     "detection": (reconstruct, "find_in_crop", die),
     "likeness": (likeness, "image_scores", die),
     "figures": (pipeline, "save_results", die),
-    "report": (pipeline, "render_report", die),
+    "report": (pipeline, "write_formats", die),
 }
 
 

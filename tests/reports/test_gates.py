@@ -121,6 +121,7 @@ def test_searched_and_fused_templates_are_attacks_too() -> None:
     assert gate.passed is False
     assert isinstance(gate.value, Measured)
     assert gate.value.value == 0.95
+    assert gate.detail == "linear by dlib (2 templates fused)"
 
 
 def test_rates_come_first_and_the_laxest_fmr_before_the_others() -> None:
@@ -193,6 +194,7 @@ def test_a_comparison_takes_the_worst_of_its_models() -> None:
     assert isinstance(gate.value, Measured)
     assert gate.value.high == max(rates)
     assert gate.passed is True
+    assert gate.detail == "appearance by dlib (dlib)"
     assert one(results, fail_on="low").passed is None
 
 
@@ -219,6 +221,12 @@ def test_a_stress_run_takes_the_worst_of_its_conditions() -> None:
     gate = one(results, max_sar={"1e-3": 0.0})
     assert isinstance(gate.value, Measured)
     assert gate.value.high == max(by_hand)
+    (row,) = {
+        (row.backbone, row.label)
+        for row in results.stress
+        if row.attack and row.type1.get("1e-3") == gate.value
+    }
+    assert gate.detail.endswith(f"({', '.join(row)})")
 
 
 # --- findings
