@@ -70,6 +70,7 @@ def _view(source: Source, results: Results) -> SourceView:
         f"Not read: {_bare(source.address)}"
         if source.read is None
         else f"Read on {source.read.date}: {_bare(source.read.address)}. {source.read.note}",
+        *_places(source),
         *(
             f"{'Since' if str(when.date) <= day else 'From'} {when.date}: {when.what}."
             for when in source.dates
@@ -86,13 +87,15 @@ def _row(table: Table, one: Judged) -> list[Cell]:
         CONTRADICTED: row.contradicted,
         NOT_MEASURED: row.missing if row.evidence and decision.deciding is None else "",
     }[decision.status]
+    reason = _sentence(decision.reason)
+    told = [reason, said] if decision.status == NOT_MEASURED else [said, reason]
     asked = row.clause or row.name
     return [
         Cell(asked, detail=f"{row.name}: {row.asks}" if row.clause else row.asks, tone="words"),
         Cell(row.claim, tone="words"),
         Cell(
             f"{SYMBOLS[decision.status]} {decision.status}",
-            detail=" ".join(filter(None, [said, _sentence(decision.reason)])),
+            detail=" ".join(filter(None, told)),
             tone=_TONES[decision.status],
         ),
         _number(table, one),
@@ -139,6 +142,13 @@ def _limit(limit: Limit | None, kind: Kind) -> Cell:
     word = "at most" if limit.at_most is not None else "at least"
     unit = "pp" if kind == "margin" else "%"
     return Cell(f"{word} {100 * bound:g}{NBSP}{unit}", detail=limit.reason, tone="words")
+
+
+def _places(source: Source) -> list[str]:
+    """Where the wording of the clauses was read, besides the place above."""
+    known = "" if source.read is None else source.read.address
+    found = dict.fromkeys(row.read for row in source.rows if row.read and row.read != known)
+    return [f"Clauses read at: {', '.join(map(_bare, found))}."] if found else []
 
 
 def _bare(address: str) -> str:

@@ -190,6 +190,8 @@ def test_what_made_the_numbers_is_written_down(results: Results, finished: Finis
     assert manifest["judges_consulted"] == ["dlib"] == results.provenance.judges_consulted
     assert {"faces", "templates/dlib", "attacks/linear"} <= set(manifest["stages"])
     assert load_config(finished.path / "audit.yaml") == load_config(finished.config)
+    assert {"dlib", "appearance-lfw"} <= {weight.name for weight in results.weights}
+    assert "audit.no-unseen-judge" in {finding.id for finding in results.findings}
 
 
 # --- files

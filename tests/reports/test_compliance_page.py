@@ -226,6 +226,28 @@ def test_likelihood_is_told_by_the_lower_and_residual_risk_by_the_upper_limit() 
     assert "no protection was measured" in table.notes
 
 
+def protected(low: float, high: float, *, key_known: bool) -> ProtectionResult:
+    rate = Measured(value=(low + high) / 2, low=low, high=high, n=100)
+    return ProtectionResult(
+        scheme="biohash",
+        key_known=key_known,
+        attack="linear",
+        backbone="dlib",
+        judge="dlib",
+        type2={"1e-3": rate},
+    )
+
+
+def test_residual_risk_takes_the_upper_limit_of_what_was_measured_with_that_key() -> None:
+    secret = protected(0.01, 0.3, key_known=False)
+    rows = compliance_context(audit(0.5, 0.5, protections=[secret]))["dpia"].rows
+    assert rows[0][-1].text == "likely"  # up to 30 %
+    assert rows[3][-1].text == "not measured"  # linking asks what a leaked key leaves
+    known = protected(0.01, 0.6, key_known=True)
+    rows = compliance_context(audit(0.5, 0.5, protections=[secret, known]))["dpia"].rows
+    assert rows[3][-1].text == "very likely"
+
+
 def test_findings_stand_beside_their_risk() -> None:
     finding = Finding(id="audit.inverted-own", severity="high", title="t")
     table = compliance_context(audit(0.5, 0.5, findings=[finding]))["dpia"]
