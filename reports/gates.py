@@ -29,7 +29,7 @@ from reports.results import (
     Results,
     SearchResult,
     Severity,
-    is_stress,
+    is_comparison,
 )
 from reports.tables import fmr_keys
 from reports.words import listed
@@ -259,8 +259,8 @@ def grave(mildest: Severity) -> tuple[Severity, ...]:
 
 
 def has_findings(results: Results) -> bool:
-    """Whether a lack of findings says anything: audits of stores and stress runs look for them."""
-    return bool(results.findings) or results.store is not None or is_stress(results)
+    """Whether a lack of findings says anything: a comparison does not look for them."""
+    return bool(results.findings) or not is_comparison(results)
 
 
 def _ids(findings: Sequence[Finding]) -> list[str]:
