@@ -22,7 +22,7 @@ from audit.pseudonyms import pseudonym, pseudonym_salt
 from audit.run_folder import RunFolder, full_disk_as_error, remove, stage_key
 from audit.samples import choose_rows, draw_samples
 from audit.search import Search, Searched, search_results, searched_attack
-from audit.verdict import NOTES, Store, decide
+from audit.verdict import NOTES, Store, decide, grading
 from audit.watch import Watch
 from audit.working import MEAN_FACE, failing
 from biometrics.backbones.base import BACKBONES
@@ -224,6 +224,7 @@ def _results(
         headline=verdict.headline,
         grade=verdict.grade,
         grade_reason=verdict.grade_reason,
+        grading=grading(),
         verdict=verdict.sentence,
         quick=config.quick,
         target=models.target,

@@ -13,28 +13,13 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import charts, tables
+from reports import method_tables, tables
 from reports.compare_page import compare_context
-from reports.cost import cost_table
 from reports.files import write_private
-from reports.gallery import build_gallery
-from reports.headline import MEANING, top_of
-from reports.likeness_tables import glossary, likeness_tables
-from reports.more_tables import extension_tables
-from reports.results import (
-    RESULTS_NAME,
-    Estimate,
-    Finding,
-    Measured,
-    Results,
-    is_comparison,
-    is_stress,
-    load_results,
-)
-from reports.search import search_sentences, search_tables
-from reports.store_tables import store_context
+from reports.headline import MEANING
+from reports.report_page import report_context
+from reports.results import RESULTS_NAME, Results, is_comparison, is_stress, load_results
 from reports.stress_page import stress_context
-from reports.words import fmr_label, interval, main
 
 REPORT_NAME = "report.html"
 _TEMPLATE = "report.html.j2"
@@ -64,7 +49,7 @@ def render_page(results: Results, run: Path, *, reveal: bool = False) -> str:
     elif is_stress(results):
         name, own = _STRESS, stress_context(results, run, reveal=reveal)
     else:
-        name, own = _TEMPLATE, _context(results, run, reveal=reveal)
+        name, own = _TEMPLATE, report_context(results, run, reveal=reveal)
     return _environment().get_template(name).render(context | own)
 
 
@@ -97,45 +82,7 @@ def _shared(results: Results) -> dict[str, Any]:
         if faces is None
         else [tables.split_table(faces), tables.faces_table(faces)],
         "face_notes": [] if faces is None else faces.notes,
-        "provenance": tables.provenance_table(results),
+        "grading": method_tables.grading_table(results),
+        "licences": method_tables.licence_table(results),
+        "provenance": method_tables.provenance_table(results),
     }
-
-
-def _context(results: Results, run: Path, *, reveal: bool) -> dict[str, Any]:
-    gallery = build_gallery(results, run, reveal=reveal)
-    return {
-        "top": top_of(results),
-        "findings": [_finding(finding) for finding in results.findings],
-        "sar_tables": [tables.sar_table(results, judge) for judge in tables.judges_of(results)],
-        "sar_charts": list(charts.sar_charts(results)),
-        "attempts": tables.attempts_table(results),
-        "gallery": gallery,
-        "sample_fmr": ", ".join(fmr_label(key) for key in gallery.fmrs),
-        "histograms": list(charts.histogram_charts(results)),
-        "det": list(charts.det_charts(results)),
-        "landmarks": list(charts.landmark_charts(results)),
-        "training": list(charts.training_charts(results)),
-        "cost": cost_table(results),
-        "ranks": tables.rank_table(results),
-        "likeness": likeness_tables(results),
-        "glossary": glossary(results),
-        "search": search_tables(results.search, charts.display_fmr(results)),
-        "search_says": search_sentences(results.search, charts.display_fmr(results)),
-        "extensions": extension_tables(results),
-        **store_context(results),
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    evidence = [(name, *_told(value)) for name, value in finding.evidence.items()]
-    return {"finding": finding, "evidence": evidence}
-
-
-def _told(value: Estimate) -> tuple[str, str]:
-    """A number of a finding and what stands behind it: rates have an interval, counts have none."""
-    if not isinstance(value, Measured):
-        return "not measured", value.not_measured
-    spread = interval(value)
-    if not spread:
-        return main(value, "number"), ""
-    return main(value, "rate"), spread

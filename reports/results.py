@@ -32,6 +32,7 @@ from reports.extensions import (
     ProtectionResult,
 )
 from reports.files import write_private
+from reports.grading import GradeCutoff, Grading
 from reports.measures import (
     EVERYBODY_FACTOR,
     N_LANDMARKS,
@@ -109,6 +110,8 @@ __all__ = [
     "FormatRow",
     "GateResult",
     "Grade",
+    "GradeCutoff",
+    "Grading",
     "Headline",
     "JudgeResult",
     "Landmarks",
@@ -219,6 +222,7 @@ class Results(Model):
     headline: Headline | None = None
     grade: Grade = "not graded"
     grade_reason: str = ""
+    grading: Grading | None = None  # the rules of the grade
     verdict: str = ""
     quick: bool = False
     target: str = ""

@@ -246,7 +246,8 @@ def test_rendering_again_gives_the_same_bytes(run: Path, page: Page) -> None:
 def test_a_run_without_a_headline_says_so_and_shows_the_own_model(run: Path) -> None:
     document = factory.results(headline=None, grade="not graded", verdict="Own model only.")
     text = Page(render_page(document, run)).text
-    assert "No headline number" in text
+    assert "The attacked model's own number: there is no unseen judge behind it." in text
+    assert "accepted by the very model that made the templates" in text
     assert "the attacked model itself, not an unseen judge" in text
     assert "not graded" in text
 
@@ -293,8 +294,8 @@ def test_everybodys_face_is_flagged_with_the_reason(page: Page) -> None:
 
 def test_an_attack_that_does_not_work_is_marked_at_its_row(page: Page) -> None:
     marks = [a for n, a in page.tags if n == "span" and a.get("class") == "w"]
-    assert len(marks) == 3  # a row at each judge
-    assert page.lines.count(factory.NOT_WORKING) == 3
+    assert len(marks) == 2 * 3  # a row at each judge, and once more where every FMR is shown
+    assert page.lines.count(factory.NOT_WORKING) == 2 * 3
     assert "black-box pairs · shares the generator's model" in page.lines
 
 
@@ -302,7 +303,7 @@ def test_what_no_attack_has_is_a_line_and_no_column(page: Page) -> None:
     assert "Not measured: FID · KID: weights fid-inception missing: faceleak weights pull " in (
         page.text
     )
-    assert "FID" not in page.lines  # neither a heading nor a word of the glossary
+    assert page.lines.count("FID") == 1  # of the bars; no heading elsewhere, nor in the glossary
     assert f"Not measured at FMR 0.01 %: {factory.FEW.not_measured}; not part of this run" not in (
         page.text
     )
@@ -311,9 +312,10 @@ def test_what_no_attack_has_is_a_line_and_no_column(page: Page) -> None:
 
 def test_every_figure_has_words_and_its_numbers(page: Page) -> None:
     boxes = [a for n, a in page.tags if n == "div" and a.get("class") == "svg"]
-    assert len(boxes) == len(page.attributes("svg")) == 3 + 2 + 1 + 1 + 1
+    assert len(boxes) == len(page.attributes("svg")) == 8 + 3 + 1 + 1
     assert all(box["role"] == "img" and len(box["aria-label"]) > 20 for box in boxes)
-    assert len(page.attributes("details")) == len(boxes) + 1  # and the words of the measures
+    # and the words of the measures, and every FMR
+    assert len(page.attributes("details")) == len(boxes) + 2
     assert all(image["alt"] for image in page.attributes("img"))
 
 

@@ -1,0 +1,61 @@
+"""The tables of how it was done: the rules of the grade, licences of weights, provenance."""
+
+from __future__ import annotations
+
+from reports.results import Results
+from reports.words import DASH, Cell, Table, percent
+
+_WEIGHTS = "weights."  # and the name of a model, among the inputs of a run
+
+
+def grading_table(results: Results) -> Table:
+    """From success rate to grade; no rows where the run does not say."""
+    rules = results.grading
+    if rules is None:
+        return Table("", ())
+    table = Table(f"Cut-offs of {rules.date}", ("Grade", "Success rate at most", "Because"))
+    for grade, cutoff in sorted(rules.cutoffs.items()):
+        table.rows.append(
+            [Cell(grade), Cell(percent(cutoff.at_most)), Cell(cutoff.why, tone="words")]
+        )
+    table.rows.append([Cell("F"), Cell("above"), Cell("more than that", tone="words")])
+    table.below.append(f"Measure: {rules.measure}.")
+    table.below.append(
+        f"Without an unseen judge {rules.best_without_unseen_judge} is the best grade: "
+        f"{rules.why_capped}."
+    )
+    return table
+
+
+def licence_table(results: Results) -> Table:
+    """Every weight file that was used: under which terms, and which file it was."""
+    inputs = results.provenance.inputs
+    table = Table("Weight files and their licences", ("Model", "Licence", "SHA-256 of the file"))
+    for name, model in results.backbones.items():
+        digest = inputs.get(_WEIGHTS + name) or DASH
+        licence = Cell(model.licence or "not stated", tone="words")
+        table.rows.append([Cell(name), licence, Cell(digest, tone="words")])
+    for name, digest in inputs.items():
+        other = name.removeprefix(_WEIGHTS)
+        if name.startswith(_WEIGHTS) and other not in results.backbones:
+            stated = Cell("not stated in the results", tone="words")
+            table.rows.append([Cell(other), stated, Cell(digest, tone="words")])
+    return table
+
+
+def provenance_table(results: Results) -> Table:
+    """What is needed to run it again."""
+    source = results.provenance
+    table = Table("Provenance", ("", ""))
+    facts = [
+        ("faceleak", source.faceleak),
+        ("Python", source.python),
+        ("PyTorch", source.torch or DASH),
+        ("Device", source.device),
+        ("Seed", str(source.seed)),
+        ("Judges consulted in choosing settings", ", ".join(source.judges_consulted) or "none"),
+        *((f"Input: {name}", digest) for name, digest in source.inputs.items()),
+        *((f"Package: {name}", version) for name, version in source.packages.items()),
+    ]
+    table.rows = [[Cell(name), Cell(value)] for name, value in facts]
+    return table
