@@ -107,9 +107,18 @@ def report(
         list[ReportFormat] | None,
         typer.Option("--format", help="What to write; repeatable.", show_default="html"),
     ] = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Print report.pdf too, by an installed Chromium.")
+    ] = False,
 ) -> None:
     """Write the report of a finished run again; needs no model."""
     from audit.journal import Journal
+
+    browser = None
+    if pdf:
+        from reports.pdf import find_browser
+
+        browser = find_browser(os.environ)  # before anything is written
 
     wanted = formats or [ReportFormat.html]
     if ReportFormat.html in wanted:
@@ -123,7 +132,11 @@ def report(
         results = load_results(run)
         write_csv(results, run / CSV_NAME)
         typer.echo(run / CSV_NAME)
-    names = ",".join(dict.fromkeys(wanted))
+    if browser is not None:
+        from reports.html import render_pdf
+
+        typer.echo(render_pdf(run, browser, reveal=reveal))
+    names = ",".join([*dict.fromkeys(wanted), *(["pdf"] if pdf else [])])
     Journal(run).record("report rendered", formats=names, revealed=reveal)
 
 

@@ -33,6 +33,7 @@ from biometrics.metrics.view2 import read_pairs
 from faceleak import __version__
 from reports.exports import CSV_NAME, write_csv
 from reports.html import REPORT_NAME, render_report
+from reports.pdf import PDF_NAME
 from reports.results import RESULTS_NAME, AttackResult, Results, load_results, save_results
 
 CONFIG_NAME = "audit.yaml"
@@ -275,6 +276,7 @@ def write_report(output: OutputSettings, run: RunFolder, watch: Watch) -> None:
 
 def render(output: OutputSettings, run: Path) -> None:
     """Write the formats asked for, and remove the others: they may tell of earlier results."""
+    remove(run / PDF_NAME)
     if "html" in output.formats:
         render_report(run, reveal=output.reveal)
     else:

@@ -6,6 +6,7 @@ every text escaped. Nothing is measured here.
 
 from __future__ import annotations
 
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from markupsafe import Markup
 from reports import method_tables, tables
 from reports.compare_page import compare_context
 from reports.files import write_private
+from reports.finding_words import finding_context
 from reports.headline import MEANING
+from reports.pdf import PDF_NAME, write_pdf
 from reports.report_page import report_context
 from reports.results import RESULTS_NAME, Results, is_comparison, is_stress, load_results
 from reports.stress_page import stress_context
@@ -39,6 +42,18 @@ def render_report(run: Path, *, reveal: bool = False) -> Path:
     target = run / REPORT_NAME
     write_private(target, render_page(results, run, reveal=reveal).encode())
     return target
+
+
+def render_pdf(run: Path, browser: str, *, reveal: bool = False) -> Path:
+    """Write ``run/report.pdf``, the page printed by ``browser``, and return its path.
+
+    The page is rendered anew, so that what is printed is what ``reveal`` asks for.
+    """
+    text = render_page(load_results(run / RESULTS_NAME), run, reveal=reveal)
+    with tempfile.TemporaryDirectory(prefix="faceleak-page-") as folder:
+        page = Path(folder, REPORT_NAME)
+        write_private(page, text.encode())
+        return write_pdf(page, run / PDF_NAME, browser)
 
 
 def render_page(results: Results, run: Path, *, reveal: bool = False) -> str:
@@ -76,6 +91,7 @@ def _shared(results: Results) -> dict[str, Any]:
         "style": Markup(_read(_STYLE)),
         "created": results.created[:16].replace("T", " "),
         "meaning": MEANING,
+        **finding_context(results),
         "backbones": tables.backbone_table(results),
         "accuracy": tables.accuracy_table(results),
         "faces_tables": []

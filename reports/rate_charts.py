@@ -44,9 +44,9 @@ def transfer_charts(results: Results) -> Iterator[Chart]:
         f"A grid: a line for each attack and control, a column for each of the judges "
         f"{', '.join(judges)}, the share accepted in percent in each cell; the table has all "
         "numbers.",
-        "Percent of rebuilt faces that a judge accepts; darker is more. A solid frame marks an "
-        "unseen judge, a dashed one the attacked model itself; no frame, a judge that does not "
-        "count as unseen.",
+        "Percent of rebuilt faces that a judge accepts; the stronger the colour, the more. A solid "
+        "frame marks an unseen judge, a dashed one the attacked model itself; no frame, a judge "
+        "that does not count as unseen.",
         _transfer_numbers(results, judges, fmr),
         wide=len(judges) > CROWDED,
     )

@@ -5,6 +5,7 @@ As in :mod:`reports.figures`, each function returns a ``Figure`` and measures no
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -32,6 +33,7 @@ _ATTACKS: Final = (
 )
 _ROLES: Final = {"control": _Style(GREY, "x", ":"), "photograph": _Style(TEAL, "D", "-")}
 _ROW = 0.19  # inches, of one bar
+_LETTERS = 58  # in a line of words across a figure
 
 
 class RateLine(NamedTuple):
@@ -76,7 +78,7 @@ def rates_over_fmr(lines: Sequence[RateLine]) -> Figure:
 def measure_bars(names: Sequence[str], controls: set[str], panels: Sequence[BarPanel]) -> Figure:
     """A panel for each measure with one bar a row; an empty panel says why it is empty."""
     heights = [_ROW * (2 if panel.instead else len(names)) for panel in panels]
-    gap, bottom, top = 0.5, 0.3, 0.24
+    gap, bottom, top = 0.45, 0.25, 0.24
     with styled():
         figure = Figure(figsize=(WIDTH, top + bottom + sum(heights) + gap * (len(panels) - 1)))
         tall, y = figure.get_figheight(), figure.get_figheight() - top
@@ -129,7 +131,7 @@ def _bars(
             axes.plot(ends, (place, place), color=CARD, linewidth=3.0, solid_capstyle="butt")
             axes.plot(ends, (place, place), color=INK, linewidth=1.1, solid_capstyle="butt")
         axes.annotate(
-            f"{value.value:.3g}".replace("-", "\u2212"),
+            f"{value.value:#.3g}".replace("-", "\u2212"),
             (1.04, place),
             xycoords=("axes fraction", "data"),
             va="center",
@@ -144,4 +146,5 @@ def _bars(
 
 def _empty(axes: Axes, words: str) -> None:
     axes.axis("off")
-    axes.text(-0.66, 0.5, words, va="center", fontsize=7.5, color=MUTED, transform=axes.transAxes)
+    lines = textwrap.fill(words, _LETTERS)
+    axes.text(-0.66, 1.0, lines, va="top", fontsize=7.5, color=MUTED, transform=axes.transAxes)

@@ -20,7 +20,6 @@ from tests.reports import factory
 from tests.reports.test_pictures import detail_energy
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}
-GOLDEN = Path(__file__).with_name("golden_report.txt")
 
 
 class Page(HTMLParser):
@@ -89,29 +88,6 @@ def pictures_of(page: Page) -> list[tuple[str, Image.Image]]:
         assert head == "data:image/webp;base64"
         found.append((image["alt"], Image.open(io.BytesIO(base64.b64decode(data)))))
     return found
-
-
-def small() -> Results:
-    full = factory.results()
-    judges = {name: full.attacks[1].judges[name] for name in ("dlib", "mobilefacenet")}
-    attacks = [full.attacks[i].model_copy(update={"judges": judges}) for i in (1, 2)]
-    return factory.results(
-        attacks=attacks,
-        histograms={"dlib": full.histograms["dlib"]},
-        det={"dlib": full.det["dlib"]},
-        samples=factory.samples(2),
-        **factory.extensions(),
-    )
-
-
-def test_the_whole_page_reads_as_it_did(tmp_path: Path) -> None:
-    """The visible text of the page, figures aside, against golden_report.txt.
-
-    After a wanted change: write ``page_of(factory.write_run(folder, small())).text + "\\n"`` there
-    and read the difference.
-    """
-    text = page_of(factory.write_run(tmp_path / "run", small())).text + "\n"
-    assert text == GOLDEN.read_text()
 
 
 def test_every_tag_is_closed_and_ids_are_unique(page: Page) -> None:
