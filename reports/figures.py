@@ -8,7 +8,7 @@ results.json. Rates are drawn in percent, scores in the judge's own units.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,6 +25,7 @@ from reports.words import number
 WIDTH = 4.1  # inches; narrow, so that the text stays readable on a phone
 _MAX_POINTS = 240
 MAX_HISTOGRAMS = 5  # attacks beside the photographs, so that the figure stays below 60 kB
+_MAX_STEPS = 1000  # of all outlines of a figure; beyond it bins are drawn two by two
 _MAX_PANELS = 7
 # The outline of the 68 points: (first, last, closed).
 _OUTLINE: Final = (
@@ -59,9 +60,10 @@ def score_histogram(
     shown = [name for name in attacks if name in histogram.attacks][:MAX_HISTOGRAMS]
     with styled():
         figure, panels = _stack(len(shown) + 1, panel=0.78, left=0.035)
-        edges = np.asarray(histogram.edges)
-        _steps(panels[0], edges, histogram.non_mated, GREY, "different people")
-        _steps(panels[0], edges, histogram.mated, TEAL, "same person")
+        outlines = 2 * (len(shown) + 1) * (len(histogram.edges) - 1)
+        bins = _Bins(np.asarray(histogram.edges), -(-outlines // _MAX_STEPS))
+        _steps(panels[0], bins, histogram.non_mated, GREY, "different people")
+        _steps(panels[0], bins, histogram.mated, TEAL, "same person")
         panels[0].set_title("photographs", loc="left")
         if histogram.customary is not None:
             for axes in panels:
@@ -69,13 +71,14 @@ def score_histogram(
                 axes.axvline(histogram.customary, color=VIOLET, linestyle=(0, (1, 1)), label=label)
         for axes, name in zip(panels[1:], shown, strict=True):
             scores = histogram.attacks[name]
-            _steps(axes, edges, scores.type1, RED, "Type-I")
-            _steps(axes, edges, scores.type2, AMBER, "Type-II")
+            _steps(axes, bins, scores.type1, RED, "Type-I")
+            _steps(axes, bins, scores.type2, AMBER, "Type-II")
             axes.set_title(short(name, 40), loc="left")
         for axes in panels:
             axes.set_yticks([])
             axes.spines["left"].set_visible(False)
-            axes.legend(loc="upper left", handlelength=1.0, borderaxespad=0.1, labelspacing=0.2)
+            if axes in panels[:2]:  # what the colours mean is the same in all that follow
+                axes.legend(loc="upper left", handlelength=1.0, borderaxespad=0.1, labelspacing=0.2)
             _thresholds(axes, histogram, labels=axes is panels[0])
         panels[-1].set_xlabel(similarity)
         return figure
@@ -204,13 +207,30 @@ def _stack(n: int, *, panel: float, left: float, share: bool = True) -> tuple[Fi
     return figure, panels
 
 
-def _steps(
-    axes: Axes, edges: NDArray[np.float64], shares: Sequence[float], colour: str, label: str
-) -> None:
+class _Bins(NamedTuple):
+    """The bins of a histogram, of which ``step`` neighbours are drawn as one."""
+
+    edges: NDArray[np.float64]
+    step: int
+
+    @property
+    def drawn(self) -> NDArray[np.float64]:
+        """Every ``step``-th edge, and the last one."""
+        return np.append(self.edges[: -1 : self.step], self.edges[-1])
+
+    def merged(self, shares: Sequence[float]) -> NDArray[np.float64]:
+        """The shares of the bins that are drawn."""
+        places = np.arange(0, len(shares), self.step)
+        summed: NDArray[np.float64] = np.add.reduceat(np.asarray(shares, dtype=float), places)
+        return summed
+
+
+def _steps(axes: Axes, bins: _Bins, shares: Sequence[float], colour: str, label: str) -> None:
     total = sum(shares)
     if total == 0:
         return
-    density = np.asarray(shares) / (total * np.diff(edges))
+    edges = bins.drawn
+    density = bins.merged(shares) / (total * np.diff(edges))
     used = np.flatnonzero(density)
     part = slice(used[0], used[-1] + 1)
     where = edges[used[0] : used[-1] + 2]

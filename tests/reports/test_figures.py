@@ -92,6 +92,27 @@ def test_histograms_keep_their_area_and_their_thresholds() -> None:
     assert words.count("customary, \u22120.55") == 1  # the last line, and said once
 
 
+def test_many_histograms_are_drawn_with_fewer_bins_and_the_same_area() -> None:
+    full = factory.histogram(0.0)
+    names = [f"attack-{i}" for i in range(5)]
+    crowded = full.model_copy(update={"attacks": dict.fromkeys(names, full.attacks["linear"])})
+    figure = figures.score_histogram(crowded, attacks=names, similarity="score")
+    patches = [p for axes in figure.axes for p in axes.patches if isinstance(p, StepPatch)]
+    assert len(patches) == 12
+    for patch in patches:
+        data = patch.get_data()
+        assert len(data.values) <= 60
+        assert np.sum(data.values * np.diff(data.edges)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("n", "step"), [(9, 4), (10, 3), (7, 7), (5, 9), (6, 1)])
+def test_bins_drawn_as_one_lose_nothing(n: int, step: int) -> None:
+    bins = figures._Bins(np.arange(n + 1.0), step)
+    merged = bins.merged([1.0] * n)
+    assert merged == pytest.approx(np.diff(bins.drawn))
+    assert merged.sum() == n
+
+
 def test_without_a_customary_threshold_no_line_is_drawn_for_it() -> None:
     plain = factory.histogram(0.0).model_copy(update={"customary": None})
     figure = figures.score_histogram(plain, attacks=["linear"], similarity="score")
