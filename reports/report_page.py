@@ -45,6 +45,7 @@ def report_context(results: Results, run: Path, *, reveal: bool) -> dict[str, An
         "glossary": glossary(results),
         "search": search_tables(results.search, fmr),
         "search_says": search_sentences(results.search, fmr),
+        "stressed": bool(results.stress or results.protections),
         "extensions": extension_tables(results),
         **store_context(results),
     }

@@ -12,7 +12,8 @@ import pytest
 
 from reports.html import render_report
 from reports.pdf import PdfError, find_browser
-from tests.reports import factory, page_factory
+from reports.results import Results
+from tests.reports import factory, page_factory, stress_factory
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip(
@@ -32,6 +33,11 @@ OVERFLOW = """() => {
     (e) => free(e) && !e.closest('svg') && e.getBoundingClientRect().right > wide + 0.5);
   return {page: root.scrollWidth - wide, out: out.map((e) => e.tagName + '.' + e.className)};
 }"""
+
+
+def documents() -> dict[str, Results]:
+    """Every kind of page."""
+    return {**page_factory.pages(), "stress": stress_factory.document()}
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +60,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     return {
         name: render_report(factory.write_run(folder / name, document))
-        for name, document in page_factory.pages().items()
+        for name, document in documents().items()
     }
 
 
-@pytest.mark.parametrize("name", sorted(page_factory.pages()))
+@pytest.mark.parametrize("name", sorted(documents()))
 def test_no_violation_no_overflow_no_word_and_no_request(
     browser: Any, pages: dict[str, Path], name: str
 ) -> None:
