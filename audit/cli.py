@@ -106,6 +106,9 @@ def report(
             show_default="html",
         ),
     ] = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Print report.pdf too, by an installed Chromium.")
+    ] = False,
 ) -> None:
     """Write the report of a finished run again; needs no model."""
     from audit.journal import Journal
@@ -115,9 +118,19 @@ def report(
     for name in wanted:
         if name not in FORMATS:
             raise UnknownNameError("format", name, FORMATS)
+    browser = None
+    if pdf:
+        from reports.pdf import find_browser
+
+        browser = find_browser(os.environ)  # before anything is written
     for name in wanted:
         typer.echo(write_format(name, run, reveal=reveal))
-    Journal(run).record("report rendered", formats=",".join(wanted), revealed=reveal)
+    if browser is not None:
+        from reports.html import render_pdf
+
+        typer.echo(render_pdf(run, browser, reveal=reveal))
+    names = ",".join([*wanted, *(["pdf"] if pdf else [])])
+    Journal(run).record("report rendered", formats=names, revealed=reveal)
 
 
 @app.command()

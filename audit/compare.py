@@ -258,6 +258,7 @@ def _document(
             judges_consulted=sorted(consulted),
             packages=first.provenance.packages,
         ),
+        grading=first.grading,
         faces=first.faces,
         backbones={name: b for run in runs for name, b in run.results.backbones.items()},
         compare=result,

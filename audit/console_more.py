@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports.charts import display_fmr
+from reports.basis import display_fmr
 from reports.cost import duration
 from reports.likeness_tables import not_measured
 from reports.measure_words import measure_of

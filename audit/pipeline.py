@@ -25,7 +25,7 @@ from audit.run_folder import RunFolder, full_disk_as_error, remove, stage_key
 from audit.samples import choose_rows, draw_samples
 from audit.scores import Scores, face_scores
 from audit.search import Search, Searched, search_results, searched_attack
-from audit.verdict import NOTES, Store, decide
+from audit.verdict import NOTES, Store, decide, grading
 from audit.watch import Watch
 from audit.weights_used import of_audit
 from audit.working import MEAN_FACE, failing
@@ -36,6 +36,7 @@ from biometrics.metrics.verification import MIN_EXPECTED_PAIRS
 from biometrics.metrics.view2 import read_pairs
 from faceleak import __version__
 from reports.formats import RENDERED, SCORES, keeps_scores, write_formats
+from reports.pdf import PDF_NAME
 from reports.results import RESULTS_NAME, AttackResult, Results, save_results
 
 CONFIG_NAME = "audit.yaml"
@@ -231,6 +232,7 @@ def _results(
         headline=verdict.headline,
         grade=verdict.grade,
         grade_reason=verdict.grade_reason,
+        grading=grading(),
         verdict=verdict.sentence,
         quick=config.quick,
         target=models.target,
@@ -289,6 +291,7 @@ def write_report(output: OutputSettings, run: RunFolder, watch: Watch) -> None:
 
 def render(output: OutputSettings, run: Path) -> None:
     """Write the formats asked for, and remove the others: they may tell of earlier results."""
+    remove(run / PDF_NAME)
     write_formats(run, output.formats, reveal=output.reveal)
 
 

@@ -28,7 +28,7 @@ from audit.store_config import StoreAuditConfig
 from audit.store_reading import Reading, read_store
 from audit.store_samples import draw_store_samples
 from audit.stores_tools import Coverage, check_coverage
-from audit.verdict import NOTES, Store, decide
+from audit.verdict import NOTES, Store, decide, grading
 from audit.watch import Watch
 from audit.weights_used import of_store
 from biometrics.backbones.base import (
@@ -291,6 +291,7 @@ def _results(
         title=config.title,
         created=now(),
         target=summary.backbone,
+        grading=grading(),
         provenance=provenance({"store": summary.sha256}, weights, config.seed, []),
         judges_missing=dict(missing),
         store=summary,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
 
 import yaml
 
@@ -15,6 +14,7 @@ from reports.results import (
     AttackResult,
     Estimate,
     Grade,
+    Grading,
     Headline,
     JudgeResult,
     Measured,
@@ -126,7 +126,7 @@ def decide(attacks: Sequence[AttackResult], store: Store) -> Verdict:
     if best is None:
         reason = _why_nothing(real, store.target)
         return Verdict(None, "not graded", reason, f"There is no verdict: {reason}.")
-    policy = yaml.safe_load(files("configs").joinpath("policy", "grades.yaml").read_text())
+    policy = grading()
     headline = None
     if unseen is not None:
         headline = Headline(
@@ -138,6 +138,12 @@ def decide(attacks: Sequence[AttackResult], store: Store) -> Verdict:
         _reason(best, policy, unseen is None),
         _sentence(best, store, unseen is None),
     )
+
+
+def grading() -> Grading:
+    """The dated rules by which a success rate becomes a grade."""
+    text = files("configs").joinpath("policy", "grades.yaml").read_text(encoding="utf-8")
+    return Grading.model_validate(yaml.safe_load(text))
 
 
 def _why_nothing(real: Sequence[AttackResult], target: str) -> str:
@@ -181,17 +187,17 @@ def _strongest(candidates: Iterator[_Candidate]) -> _Candidate | None:
     return max((c for c in found if fmr_value(c.fmr) == strictest), key=lambda c: c.sar.value)
 
 
-def _grade(sar: Measured, policy: dict[str, Any], *, capped: bool) -> Grade:
+def _grade(sar: Measured, policy: Grading, *, capped: bool) -> Grade:
     low = sar.value if sar.low is None else sar.low
-    grade: Grade = next((g for g in GRADES[:-1] if low <= policy["cutoffs"][g]), "F")
-    best = policy["best_without_unseen_judge"]
+    grade: Grade = next((g for g in GRADES[:-1] if low <= policy.cutoffs[g].at_most), "F")
+    best = policy.best_without_unseen_judge
     return GRADES[max(GRADES.index(grade), GRADES.index(best))] if capped else grade
 
 
-def _reason(best: _Candidate, policy: dict[str, Any], own_only: bool) -> str:
-    text = f"{best.attack} judged by {best.judge} at FMR {best.fmr}; cut-offs of {policy['date']}"
+def _reason(best: _Candidate, policy: Grading, own_only: bool) -> str:
+    text = f"{best.attack} judged by {best.judge} at FMR {best.fmr}; cut-offs of {policy.date}"
     if own_only:
-        text += f"; without an unseen judge {policy['best_without_unseen_judge']} is the best grade"
+        text += f"; without an unseen judge {policy.best_without_unseen_judge} is the best grade"
     return text
 
 

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reports import figures
-from reports.results import AttackResult, DetCurve, Measured, Results, ScoreHistogram
-from reports.tables import fmr_keys, judges_of
+from reports.basis import display_fmr
+from reports.results import AttackResult, DetCurve, Results, ScoreHistogram
+from reports.tables import judges_of
 from reports.theme import svg_text
 from reports.words import Cell, Table, count, fmr_label, number, percent
 
 _TABLE_ROWS = 12
+_MEAN_FACE = "control:mean"
+_SHOWN_CONTROLS = (_MEAN_FACE, "control:nearest")
 _DET_LOOKUPS = (1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.5)
 _REGIONS = ((17, "jaw"), (27, "brow"), (36, "nose"), (48, "eye"), (68, "mouth"))
 
@@ -29,16 +32,6 @@ class Chart:
     caption: str
     table: Table
     wide: bool = False  # over the whole page
-
-
-def display_fmr(results: Results) -> str | None:
-    """The FMR of the headline; without one, the strictest at which something was measured."""
-    if results.headline is not None:
-        return results.headline.fmr
-    judges = [judge for attack in results.attacks for judge in attack.judges.values()]
-    keys = fmr_keys(key for judge in judges for key in judge.type1)
-    measured = [k for k in keys if any(isinstance(j.type1.get(k), Measured) for j in judges)]
-    return next(reversed(measured or keys), None)
 
 
 def sar_charts(results: Results) -> Iterator[Chart]:
@@ -66,11 +59,14 @@ def sar_charts(results: Results) -> Iterator[Chart]:
 
 def histogram_charts(results: Results) -> Iterator[Chart]:
     """Score histograms of every judge."""
-    names = [attack.attack for attack in sorted(results.attacks, key=lambda a: a.control)]
+    rows = sorted(results.attacks, key=lambda a: a.control)
+    names = [a.attack for a in rows if not a.control or a.attack in _SHOWN_CONTROLS]
+    drawn = names[: figures.MAX_HISTOGRAMS]
     for i, (judge, histogram) in enumerate(results.histograms.items()):
+        left = [name for name in histogram.attacks if name not in drawn]
         model = results.backbones.get(judge)
         axis = "score" if model is None else f"score ({_similarity(model.similarity)})"
-        figure = figures.score_histogram(histogram, attacks=names, similarity=axis)
+        figure = figures.score_histogram(histogram, attacks=drawn, similarity=axis)
         customary = (
             ""
             if histogram.customary is None
@@ -83,7 +79,9 @@ def histogram_charts(results: Results) -> Iterator[Chart]:
             f"Histograms of the scores of {judge}: photographs of the same and of different "
             "people, and the reconstructions of each attack, with the acceptance thresholds.",
             "Each area is scaled to one. A reconstruction to the right of a dashed line is "
-            "accepted at that threshold." + customary,
+            "accepted at that threshold."
+            + customary
+            + (f" Only in the table: {', '.join(left)}." if left else ""),
             _histogram_numbers(histogram, judge),
         )
 
@@ -96,16 +94,18 @@ def det_charts(results: Results) -> Iterator[Chart]:
             inline(svg_text(figures.det_curves(results.det), "det")),
             f"DET curves of {', '.join(results.det)}: strangers accepted against right persons "
             "refused.",
-            "Nearer to the lower left is the better recognition model. Both axes are in normal "
-            "deviates.",
+            "Nearer to the lower left is the better recognition model. Both axes are logarithmic; "
+            "the dotted diagonal is the equal error rate.",
             _det_numbers(results.det),
         )
 
 
 def landmark_charts(results: Results) -> Iterator[Chart]:
-    """One face map for each attack that has landmark errors."""
+    """One face map for each attack that has landmark errors, and the mean face's beside them."""
     for i, attack in enumerate(results.attacks):
         marks = attack.landmarks
+        if attack.control and attack.attack != _MEAN_FACE:
+            continue
         if marks.per_point and marks.mean_shape:
             yield Chart(
                 f"Landmark errors of {attack.attack}",

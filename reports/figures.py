@@ -8,11 +8,11 @@ results.json. Rates are drawn in percent, scores in the judge's own units.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import NormalDist
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Patch
@@ -24,6 +24,8 @@ from reports.words import number
 
 WIDTH = 4.1  # inches; narrow, so that the text stays readable on a phone
 _MAX_POINTS = 240
+MAX_HISTOGRAMS = 5  # attacks beside the photographs, so that the figure stays below 60 kB
+_MAX_STEPS = 1000  # of all outlines of a figure; beyond it bins are drawn two by two
 _MAX_PANELS = 7
 # The outline of the 68 points: (first, last, closed).
 _OUTLINE: Final = (
@@ -37,8 +39,9 @@ _OUTLINE: Final = (
     (48, 59, True),  # lips, outer and inner
     (60, 67, True),
 )
-_DET_TICKS: Final = (1e-4, 1e-3, 0.01, 0.05, 0.2, 0.5, 0.8)
-_DET_RANGE: Final = (1e-4, 0.85)
+_DET_TICKS: Final = (1e-4, 1e-3, 1e-2, 0.1, 1.0)
+_DET_RANGE: Final = (5e-5, 1.0)
+_DASHES: Final = ("-", "--", "-.", ":")
 
 
 def short(name: str, limit: int = 24) -> str:
@@ -54,12 +57,13 @@ def score_histogram(
     The dotted line is the threshold that is customary with this judge, where there is one; beside
     the Type-I scores it is Figure 14 of paper 001.
     """
-    shown = [name for name in attacks if name in histogram.attacks][: _MAX_PANELS - 1]
+    shown = [name for name in attacks if name in histogram.attacks][:MAX_HISTOGRAMS]
     with styled():
         figure, panels = _stack(len(shown) + 1, panel=0.78, left=0.035)
-        edges = np.asarray(histogram.edges)
-        _steps(panels[0], edges, histogram.non_mated, GREY, "different people")
-        _steps(panels[0], edges, histogram.mated, TEAL, "same person")
+        outlines = 2 * (len(shown) + 1) * (len(histogram.edges) - 1)
+        bins = _Bins(np.asarray(histogram.edges), -(-outlines // _MAX_STEPS))
+        _steps(panels[0], bins, histogram.non_mated, GREY, "different people")
+        _steps(panels[0], bins, histogram.mated, TEAL, "same person")
         panels[0].set_title("photographs", loc="left")
         if histogram.customary is not None:
             for axes in panels:
@@ -67,35 +71,42 @@ def score_histogram(
                 axes.axvline(histogram.customary, color=VIOLET, linestyle=(0, (1, 1)), label=label)
         for axes, name in zip(panels[1:], shown, strict=True):
             scores = histogram.attacks[name]
-            _steps(axes, edges, scores.type1, RED, "Type-I")
-            _steps(axes, edges, scores.type2, AMBER, "Type-II")
+            _steps(axes, bins, scores.type1, RED, "Type-I")
+            _steps(axes, bins, scores.type2, AMBER, "Type-II")
             axes.set_title(short(name, 40), loc="left")
         for axes in panels:
             axes.set_yticks([])
             axes.spines["left"].set_visible(False)
-            axes.legend(loc="upper left", handlelength=1.0, borderaxespad=0.1, labelspacing=0.2)
+            if axes in panels[:2]:  # what the colours mean is the same in all that follow
+                axes.legend(loc="upper left", handlelength=1.0, borderaxespad=0.1, labelspacing=0.2)
             _thresholds(axes, histogram, labels=axes is panels[0])
         panels[-1].set_xlabel(similarity)
         return figure
 
 
 def det_curves(curves: Mapping[str, DetCurve]) -> Figure:
-    """Missed matches against false matches of every judge, both axes in normal deviates."""
+    """Missed matches against false matches of every judge, both axes logarithmic."""
     with styled():
         figure = Figure(figsize=(WIDTH, 3.4))
         axes = figure.add_axes((0.17, 0.15, 0.79, 0.81))
-        for colour, (name, curve) in zip(_cycle(len(curves)), curves.items(), strict=True):
-            fmr, fnmr = _thin(curve.fmr), _thin(curve.fnmr)
-            axes.plot(_deviates(fmr), _deviates(fnmr), color=colour, label=short(name))
-        ticks = _deviates(np.asarray(_DET_TICKS))
+        for i, (name, curve) in enumerate(curves.items()):
+            pairs = zip(curve.fmr, curve.fnmr, strict=True)
+            inside = np.array([(x, y) for x, y in pairs if x > 0 and y > 0]).reshape(-1, 2)
+            axes.plot(
+                _thin(inside[:, 0]),
+                _thin(inside[:, 1]),
+                color=SERIES[i % len(SERIES)],
+                linestyle=_DASHES[i % len(_DASHES)],
+                label=short(name),
+            )
+        axes.set(xscale="log", yscale="log", xlim=_DET_RANGE, ylim=_DET_RANGE)
+        axes.set(xlabel="FMR (strangers accepted)", ylabel="FNMR (right person refused)")
         labels = [f"{100 * tick:g} %" for tick in _DET_TICKS]
-        low, high = _deviates(np.asarray(_DET_RANGE))
-        axes.set(xlim=(low, high), ylim=(low, high), xlabel="FMR (strangers accepted)")
-        axes.set_ylabel("FNMR (right person refused)")
-        axes.set_xticks(ticks, labels)
-        axes.set_yticks(ticks, labels)
-        axes.plot([low, high], [low, high], color=GREY, linewidth=0.7, linestyle=(0, (2, 3)))
-        axes.legend(loc="upper right")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_ticks(_DET_TICKS, labels)
+            axis.set_ticks([], minor=True)
+        axes.plot(_DET_RANGE, _DET_RANGE, color=GREY, linewidth=0.7, linestyle=(0, (2, 3)))
+        axes.legend(loc="lower left")
         return figure
 
 
@@ -196,18 +207,43 @@ def _stack(n: int, *, panel: float, left: float, share: bool = True) -> tuple[Fi
     return figure, panels
 
 
-def _steps(
-    axes: Axes, edges: NDArray[np.float64], shares: Sequence[float], colour: str, label: str
-) -> None:
+class _Bins(NamedTuple):
+    """The bins of a histogram, of which ``step`` neighbours are drawn as one."""
+
+    edges: NDArray[np.float64]
+    step: int
+
+    @property
+    def drawn(self) -> NDArray[np.float64]:
+        """Every ``step``-th edge, and the last one."""
+        return np.append(self.edges[: -1 : self.step], self.edges[-1])
+
+    def merged(self, shares: Sequence[float]) -> NDArray[np.float64]:
+        """The shares of the bins that are drawn."""
+        places = np.arange(0, len(shares), self.step)
+        summed: NDArray[np.float64] = np.add.reduceat(np.asarray(shares, dtype=float), places)
+        return summed
+
+
+def _steps(axes: Axes, bins: _Bins, shares: Sequence[float], colour: str, label: str) -> None:
     total = sum(shares)
     if total == 0:
         return
-    density = np.asarray(shares) / (total * np.diff(edges))
+    edges = bins.drawn
+    density = bins.merged(shares) / (total * np.diff(edges))
     used = np.flatnonzero(density)
     part = slice(used[0], used[-1] + 1)
     where = edges[used[0] : used[-1] + 2]
-    axes.stairs(density[part], where, fill=True, color=colour, alpha=0.3)
-    axes.stairs(density[part], where, color=colour, label=label, linewidth=1.1)
+    face = to_rgba(colour, 0.3)  # one outline for both: a second one doubles the file
+    axes.stairs(
+        density[part],
+        where,
+        fill=True,
+        facecolor=face,
+        edgecolor=colour,
+        label=label,
+        linewidth=1.1,
+    )
 
 
 def _thresholds(axes: Axes, histogram: ScoreHistogram, *, labels: bool) -> None:
@@ -251,19 +287,9 @@ def _bar(axes: Axes, place: float, value: Estimate | None, colour: str, alpha: f
         axes.plot(ends, (place, place), color=INK, linewidth=1.1, solid_capstyle="butt")
 
 
-def _cycle(n: int) -> list[str]:
-    return [SERIES[i % len(SERIES)] for i in range(n)]
-
-
 def _thin(values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
     array = np.asarray(values, dtype=float)
     if len(array) <= _MAX_POINTS:
         return array
     kept: NDArray[np.float64] = array[np.linspace(0, len(array) - 1, _MAX_POINTS).astype(int)]
     return kept
-
-
-def _deviates(rates: NDArray[np.float64]) -> NDArray[np.float64]:
-    normal = NormalDist()
-    inside = np.clip(rates, 1e-6, 1 - 1e-6)  # 0 and 1 lie at infinity
-    return np.array([normal.inv_cdf(float(rate)) for rate in inside])

@@ -36,6 +36,7 @@ from reports.extensions import (
     WeightResult,
 )
 from reports.files import write_private
+from reports.grading import GradeCutoff, Grading
 from reports.measures import (
     EVERYBODY_FACTOR,
     N_LANDMARKS,
@@ -117,6 +118,8 @@ __all__ = [
     "FormatRow",
     "GateResult",
     "Grade",
+    "GradeCutoff",
+    "Grading",
     "Headline",
     "JudgeResult",
     "Landmarks",
@@ -228,6 +231,7 @@ class Results(Model):
     headline: Headline | None = None
     grade: Grade = "not graded"
     grade_reason: str = ""
+    grading: Grading | None = None  # the rules of the grade
     verdict: str = ""
     quick: bool = False
     target: str = ""

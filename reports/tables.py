@@ -16,7 +16,7 @@ from reports.results import (
     Results,
     View2,
 )
-from reports.words import DASH, NBSP, Cell, Table, count, fmr_label, percent
+from reports.words import NBSP, Cell, Table, count, fmr_label, percent
 
 EVERYBODYS_FACE = (
     f"Everybody's face: strangers' pictures match this reconstruction more than "
@@ -38,8 +38,8 @@ def judges_of(results: Results) -> list[str]:
     return sorted(unseen, key=lambda name: (not unseen[name], name == results.target, name))
 
 
-def sar_table(results: Results, judge: str) -> Table:
-    """Every attack and control at one judge, one line for each FMR."""
+def sar_table(results: Results, judge: str, *, only: str | None = None) -> Table:
+    """Every attack and control at one judge, one line for each FMR or for that one alone."""
     table = Table(
         f"Judge {judge}: {_role(results, judge)}",
         (
@@ -57,6 +57,9 @@ def sar_table(results: Results, judge: str) -> Table:
     )
     found = [(a, a.judges[judge]) for a in results.attacks if judge in a.judges]
     shown = told_keys(table, [rates for _, said in found for rates in _rates(said)])
+    if only is not None and only in shown:
+        table.caption += f", at FMR {fmr_label(only)}"
+        shown, table.below = [only], []
     for attack, said in found:
         _sar_rows(table, attack, said, shown)
     return table
@@ -241,22 +244,4 @@ def faces_table(faces: FacesSummary) -> Table:
         *((f"Skipped: {reason}", n) for reason, n in faces.skipped.items()),
     ]
     table.rows = [[Cell(name), Cell(count(value))] for name, value in facts]
-    return table
-
-
-def provenance_table(results: Results) -> Table:
-    """What is needed to run it again."""
-    source = results.provenance
-    table = Table("Provenance", ("", ""))
-    facts = [
-        ("faceleak", source.faceleak),
-        ("Python", source.python),
-        ("PyTorch", source.torch or DASH),
-        ("Device", source.device),
-        ("Seed", str(source.seed)),
-        ("Judges consulted in choosing settings", ", ".join(source.judges_consulted) or "none"),
-        *((f"Input: {name}", digest) for name, digest in source.inputs.items()),
-        *((f"Package: {name}", version) for name, version in source.packages.items()),
-    ]
-    table.rows = [[Cell(name), Cell(value)] for name, value in facts]
     return table

@@ -15,7 +15,7 @@ from reports.results import Estimate, Measured, Threshold, fmr_value
 NBSP = "\u00a0"
 MINUS = "\u2212"
 DASH = "\u2013"
-_TO = f"{NBSP}{DASH}{NBSP}"
+_TO = f"{NBSP}to{NBSP}"
 _PLAIN = "no interval"
 Kind = Literal["rate", "margin", "number"]
 
@@ -124,14 +124,22 @@ def main(value: Measured, kind: Kind) -> str:
 
 
 def interval(value: Measured, kind: Kind = "rate") -> str:
-    """``36.0 – 42.4 %``, or the empty string where there is no interval."""
+    """``36.0–42.4``, in the unit of the value; the empty string where there is no interval."""
     if value.low is None or value.high is None:
         return ""
-    if kind == "number":
-        return f"{number(value.low)}{_TO}{number(value.high)}"
     if kind == "margin":
-        return f"{_signed(value.low)}{NBSP}to{NBSP}{_signed(value.high)}"
-    return f"{percent(value.low, unit=False)}{_TO}{percent(value.high)}"
+        return f"{_signed(value.low)}{_TO}{_signed(value.high)}"
+    if kind == "number":
+        ends = (number(value.low), number(value.high))
+    else:
+        ends = (percent(value.low, unit=False), percent(value.high, unit=False))
+    # A dash beside a minus sign reads as another one.
+    return (_TO if MINUS in "".join(ends) else DASH).join(ends)
+
+
+def spread_of(value: Measured, kind: Kind = "rate") -> str:
+    """``36.0–42.4, n = 412``: what stands in brackets behind a value."""
+    return f"{interval(value, kind) or _PLAIN}, n{NBSP}={NBSP}{count(value.n)}"
 
 
 def evidence_lines(evidence: Mapping[str, Estimate]) -> list[str]:

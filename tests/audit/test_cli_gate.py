@@ -127,7 +127,7 @@ def test_a_small_table_says_what_each_gate_found(faceleak: Faceleak, run: Path) 
     assert max(map(len, lines)) <= 80
     assert lines[1].split() == ["gate", "limit", "found"] or lines[0].split()[0] == "gate"
     text = " ".join(ended.out.split())
-    assert "failed max-sar@1e-2 at most 20 % 50.0 % (47.0 \u2013 53.0 %, n = 412)" in text
+    assert "failed max-sar@1e-2 at most 20 % 50.0 % (47.0\u201353.0, n = 412)" in text
     assert "landmark-texture by dlib" in text
     assert "not decided max-sar@1e-4 at most 20 % not measured: 210 subject pairs" in text
     assert "passed min-coverage at least 90 %" in text

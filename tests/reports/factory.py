@@ -19,6 +19,7 @@ from reports.results import (
     FacesSummary,
     Finding,
     GateResult,
+    Grading,
     Headline,
     JudgeResult,
     Landmarks,
@@ -256,6 +257,23 @@ def results(**changes: Any) -> Results:
 
 def headline(sar: Estimate) -> Headline:
     return Headline(attack="landmark-texture", judge="mobilefacenet", fmr="1e-3", sar=sar)
+
+
+def grading() -> Grading:
+    whys = ("hardly any", "one in twenty", "one in five", "every second one", "most of them")
+    shares = (0.01, 0.05, 0.2, 0.5, 0.8)
+    return Grading.model_validate(
+        {
+            "date": "2026-01-01",
+            "measure": "SAR Type-I at FMR 1e-3",
+            "cutoffs": {
+                grade: {"at_most": share, "why": why}
+                for grade, share, why in zip("ABCDE", shares, whys, strict=True)
+            },
+            "best_without_unseen_judge": "C",
+            "why_capped": "an attack that failed may be a weak attack",
+        }
+    )
 
 
 def faces(generated: bool = False) -> FacesSummary:

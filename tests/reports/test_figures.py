@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle, StepPatch
 
 from reports import figures
-from reports.results import NotMeasured
+from reports.results import DetCurve, NotMeasured
 from reports.theme import svg_text
 from tests.reports import factory
 
@@ -80,7 +80,7 @@ def test_histograms_keep_their_area_and_their_thresholds() -> None:
     figure = all_figures()["histogram"]
     assert len(figure.axes) == 3  # photographs and the two attacks that were asked for
     for axes in figure.axes:
-        outlines = [p for p in axes.patches if isinstance(p, StepPatch) and not p.get_fill()]
+        outlines = [p for p in axes.patches if isinstance(p, StepPatch)]
         assert outlines
         for patch in outlines:
             data = patch.get_data()
@@ -90,6 +90,27 @@ def test_histograms_keep_their_area_and_their_thresholds() -> None:
     legends = [axes.get_legend() for axes in figure.axes]
     words = [t.get_text() for legend in legends if legend for t in legend.get_texts()]
     assert words.count("customary, \u22120.55") == 1  # the last line, and said once
+
+
+def test_many_histograms_are_drawn_with_fewer_bins_and_the_same_area() -> None:
+    full = factory.histogram(0.0)
+    names = [f"attack-{i}" for i in range(5)]
+    crowded = full.model_copy(update={"attacks": dict.fromkeys(names, full.attacks["linear"])})
+    figure = figures.score_histogram(crowded, attacks=names, similarity="score")
+    patches = [p for axes in figure.axes for p in axes.patches if isinstance(p, StepPatch)]
+    assert len(patches) == 12
+    for patch in patches:
+        data = patch.get_data()
+        assert len(data.values) <= 60
+        assert np.sum(data.values * np.diff(data.edges)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("n", "step"), [(9, 4), (10, 3), (7, 7), (5, 9), (6, 1)])
+def test_bins_drawn_as_one_lose_nothing(n: int, step: int) -> None:
+    bins = figures._Bins(np.arange(n + 1.0), step)
+    merged = bins.merged([1.0] * n)
+    assert merged == pytest.approx(np.diff(bins.drawn))
+    assert merged.sum() == n
 
 
 def test_without_a_customary_threshold_no_line_is_drawn_for_it() -> None:
@@ -116,12 +137,15 @@ def test_circles_have_the_root_of_the_mean_squared_error_as_radius() -> None:
     assert top < bottom  # y grows downwards, as in pictures
 
 
-def test_det_axes_are_normal_deviates() -> None:
-    line = figures.det_curves({"gauss": factory.det(3.0)}).axes[0].lines[0]
-    x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
-    inside = (np.abs(x) < 3) & (np.abs(y) < 3)
-    # Two normal distributions of equal width, 3 apart: a straight line, x + y = -3.
-    assert (x + y)[inside] == pytest.approx(np.full(inside.sum(), -3.0), abs=1e-6)
+def test_det_axes_are_logarithmic_and_hold_the_curve_as_it_is() -> None:
+    # A power law, FNMR = 1e-5 / FMR, is a straight line of slope -1 on logarithmic axes.
+    fmr = np.logspace(-4, -1, 40)
+    curve = DetCurve(fmr=[0.0, *fmr.tolist()], fnmr=[1.0, *(1e-5 / fmr).tolist()])
+    axes = figures.det_curves({"power": curve}).axes[0]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    x, y = (np.asarray(values) for values in axes.lines[0].get_data())
+    assert len(x) == 40  # what is 0 lies at infinity
+    assert np.diff(np.log(y)) / np.diff(np.log(x)) == pytest.approx(np.full(39, -1.0))
 
 
 @pytest.mark.parametrize("name", ["a$b$c", factory.HOSTILE, "x --> <b>", "m" * 90])

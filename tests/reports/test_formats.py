@@ -272,12 +272,10 @@ def test_the_summary_tells_verdict_number_gates_and_findings() -> None:
     )
     text = summary(results, report).replace("\u00a0", " ")
     assert "**Leaked templates of this model can be turned back into faces" in text
-    assert "**39.2 %** (36.0 \u2013 42.4 %, n = 412)" in text
+    assert "**39.2 %** (36.0\u201342.4, n = 412)" in text
     assert "| ❌ failed | max-sar&#64;1e-2 | at most 10 % | " in text
     assert "| ⚠️ not decided | max-sar&#64;1e-4 | at most 20 % | not measured: 210 subject" in text
-    assert (
-        "| **critical** | A critical thing | rate: 39.0 % (36.0 \u2013 42.0 %, n = 412)<br>" in text
-    )
+    assert "| **critical** | A critical thing | rate: 39.0 % (36.0\u201342.0, n = 412)<br>" in text
     assert "| high (accepted) | A high thing |" in text
     assert "* accepted store.high (until 2026-06-01): known and planned" in text
     assert "* no longer accepted store.low (expired on 2026-05-01)" in text

@@ -20,7 +20,6 @@ from tests.reports import factory
 from tests.reports.test_pictures import detail_energy
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}
-GOLDEN = Path(__file__).with_name("golden_report.txt")
 
 
 class Page(HTMLParser):
@@ -91,32 +90,10 @@ def pictures_of(page: Page) -> list[tuple[str, Image.Image]]:
     return found
 
 
-def above_the_law(page: Page) -> Page:
-    """The page without its tables of laws and standards, and what follows them."""
-    return Page(page.source.partition('<section id="compliance">')[0])
-
-
-def small() -> Results:
-    full = factory.results()
-    judges = {name: full.attacks[1].judges[name] for name in ("dlib", "mobilefacenet")}
-    attacks = [full.attacks[i].model_copy(update={"judges": judges}) for i in (1, 2)]
-    return factory.results(
-        attacks=attacks,
-        histograms={"dlib": full.histograms["dlib"]},
-        det={"dlib": full.det["dlib"]},
-        samples=factory.samples(2),
-        **factory.extensions(),
-    )
-
-
-def test_the_whole_page_reads_as_it_did(tmp_path: Path) -> None:
-    """The visible text of the page, figures aside, against golden_report.txt.
-
-    After a wanted change: write ``page_of(factory.write_run(folder, small())).text + "\\n"`` there
-    and read the difference.
-    """
-    text = page_of(factory.write_run(tmp_path / "run", small())).text + "\n"
-    assert text == GOLDEN.read_text()
+def without_laws(page: Page) -> Page:
+    """The page without its tables of laws and standards."""
+    laws = re.compile('<section id="compliance">.*?</section>', re.DOTALL)
+    return Page(laws.sub("", page.source))
 
 
 def test_every_tag_is_closed_and_ids_are_unique(page: Page) -> None:
@@ -251,7 +228,8 @@ def test_rendering_again_gives_the_same_bytes(run: Path, page: Page) -> None:
 def test_a_run_without_a_headline_says_so_and_shows_the_own_model(run: Path) -> None:
     document = factory.results(headline=None, grade="not graded", verdict="Own model only.")
     text = Page(render_page(document, run)).text
-    assert "No headline number" in text
+    assert "The attacked model's own number: there is no unseen judge behind it." in text
+    assert "accepted by the very model that made the templates" in text
     assert "the attacked model itself, not an unseen judge" in text
     assert "not graded" in text
 
@@ -284,23 +262,23 @@ def test_a_run_in_which_nothing_was_measured_prints_no_rate(tmp_path: Path) -> N
         attacks=[attack],
         provenance=source,
     )
-    text = above_the_law(Page(render_page(document, tmp_path))).text
+    text = without_laws(Page(render_page(document, tmp_path))).text
     rates = set(re.findall(r"[\d.,]+ %", text))
     assert rates <= {"0.1 %", "95 %"}  # the FMR itself, and the word for the intervals
     assert factory.FEW.not_measured in text
 
 
 def test_everybodys_face_is_flagged_with_the_reason(page: Page) -> None:
-    above = above_the_law(page)
+    above = without_laws(page)
     flagged = [a for n, a in above.tags if n == "td" and a.get("class") == "flag"]
     assert len(flagged) == 2 * 3 + 1  # Type-I, Type-II and own FMR at two judges; one open gate
     assert "Everybody's face" in page.text
 
 
 def test_an_attack_that_does_not_work_is_marked_at_its_row(page: Page) -> None:
-    marks = [a for n, a in above_the_law(page).tags if n == "span" and a.get("class") == "w"]
-    assert len(marks) == 3  # a row at each judge
-    assert page.lines.count(factory.NOT_WORKING) == 3
+    marks = [a for n, a in without_laws(page).tags if n == "span" and a.get("class") == "w"]
+    assert len(marks) == 2 * 3  # a row at each judge, and once more where every FMR is shown
+    assert page.lines.count(factory.NOT_WORKING) == 2 * 3
     assert "black-box pairs · shares the generator's model" in page.lines
 
 
@@ -308,7 +286,7 @@ def test_what_no_attack_has_is_a_line_and_no_column(page: Page) -> None:
     assert "Not measured: FID · KID: weights fid-inception missing: faceleak weights pull " in (
         page.text
     )
-    assert "FID" not in page.lines  # neither a heading nor a word of the glossary
+    assert page.lines.count("FID") == 1  # of the bars; no heading elsewhere, nor in the glossary
     assert f"Not measured at FMR 0.01 %: {factory.FEW.not_measured}; not part of this run" not in (
         page.text
     )
@@ -317,10 +295,10 @@ def test_what_no_attack_has_is_a_line_and_no_column(page: Page) -> None:
 
 def test_every_figure_has_words_and_its_numbers(page: Page) -> None:
     boxes = [a for n, a in page.tags if n == "div" and a.get("class") == "svg"]
-    assert len(boxes) == len(page.attributes("svg")) == 3 + 2 + 1 + 1 + 1
+    assert len(boxes) == len(page.attributes("svg")) == 8 + 3 + 1 + 1
     assert all(box["role"] == "img" and len(box["aria-label"]) > 20 for box in boxes)
-    folds = above_the_law(page).attributes("details")
-    assert len(folds) == len(boxes) + 1  # and the words of the measures
+    # and the words of the measures, and every FMR
+    assert len(without_laws(page).attributes("details")) == len(boxes) + 2
     assert all(image["alt"] for image in page.attributes("img"))
 
 

@@ -51,7 +51,7 @@ def test_a_measured_zero_is_printed_as_zero_with_its_interval() -> None:
     shown = (cell.text, cell.detail, cell.extra)
     assert tuple(text.replace("\u00a0", " ") for text in shown) == (
         "0 %",
-        "0 \u2013 0.90 %",
+        "0\u20130.90",
         "n = 412",
     )
 
