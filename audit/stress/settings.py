@@ -96,6 +96,7 @@ class OcclusionSettings(Sizes):
     decoder_subjects: int | None = Field(default=500, ge=2)
 
     QUICK: ClassVar[dict[str, Any]] = {
+        "areas": (0.0, 0.1, 0.2, 0.4),
         "slide_faces": 20,
         "decoders": (),
     }
@@ -143,7 +144,7 @@ class AdversarialSettings(Sizes):
         "subjects": 100,
         "steps": 5,
         "pairs": 40,
-        "searches": 3,
+        "searches": 2,
         "search_steps": 5,
         "square_budgets": (8,),
     }
@@ -172,7 +173,7 @@ class GeometrySettings(Sizes):
     inverted_people: int | None = Field(default=None, ge=2)
 
     QUICK: ClassVar[dict[str, Any]] = {
-        "rotations": (-90, -60, -30, 30, 60, 90, 180),
+        "rotations": (-30, 30, 60, 90, 180),
         "pairs": 800,
         "threshold_people": 260,  # 33,670 pairs: enough for an FMR of 1e-3
         "inverted_people": 100,
@@ -260,7 +261,7 @@ class QualitySettings(Sizes):
     noise: Annotated[tuple[Levels, ...], BeforeValidator(listed)] = (10.0, 25.0, 50.0)
 
     QUICK: ClassVar[dict[str, Any]] = {
-        "subjects": 200,
+        "subjects": 100,
         "blur": (2.0, 4.0),
         "low_resolution": (32, 16),
         "jpeg": (20, 5),

@@ -107,7 +107,7 @@ def test_the_mildest_of_each_kind_comes_first_and_quick_tries_fewer() -> None:
     assert len(full) == 13
     assert len(quick) == 9
     assert {p.slug for p in quick} <= {p.slug for p in full}
-    assert QualitySettings().quick().subjects == 200
+    assert QualitySettings().quick().subjects == 100
 
 
 @pytest.mark.parametrize(
