@@ -89,9 +89,8 @@ def _beside(store: StoreSummary) -> Iterator[Finding]:
             evidence={"pictures": count_of(pictures, pictures)},
             clauses=[SPECIAL, MINIMAL, SECURITY],
             recommendation=(
-                "Whoever gets these pictures needs no inversion. "
-                "Delete them after enrolment, or keep them elsewhere under another key"
-                f" ({', '.join(store.pictures)})."
+                "Delete them after enrolment, or keep them elsewhere under another key "
+                f"({', '.join(store.pictures)}). Whoever gets these pictures needs no inversion."
             ),
         )
     if store.n_named:
@@ -102,8 +101,8 @@ def _beside(store: StoreSummary) -> Iterator[Finding]:
             evidence={"people with a name": count_of(store.n_named, store.n_subjects)},
             clauses=[SPECIAL, SECURITY],
             recommendation=(
-                "A rebuilt face comes with its name. Keep names in another store under random "
-                "identifiers, so that one leak does not give both."
+                "Keep names in another store under random identifiers, so that one leak does not "
+                "give both. A rebuilt face comes with its name."
             ),
         )
 
@@ -126,8 +125,8 @@ def _access(store: StoreSummary) -> Iterator[Finding]:
             evidence={"templates": count_of(store.n_templates, store.n_templates)},
             clauses=["CWE-502: deserialisation of untrusted data"],
             recommendation=(
-                "Whoever can write this file runs code wherever it is loaded. Keep templates as "
-                "Parquet, safetensors or .npy (allow_pickle=False)."
+                "Keep templates as Parquet, safetensors or .npy (allow_pickle=False). Whoever can "
+                "write this file runs code wherever it is loaded."
             ),
         )
     if store.encrypted is False and store.n_templates:
@@ -141,8 +140,8 @@ def _access(store: StoreSummary) -> Iterator[Finding]:
             evidence={"templates": count_of(store.n_templates, store.n_templates)},
             clauses=[SECURITY, "CWE-312: cleartext storage of sensitive information"],
             recommendation=(
-                "Backups travel further than databases. Encrypt them before they leave the server, "
-                "and delete old ones."
+                "Encrypt backups before they leave the server, and delete old ones. They travel "
+                "further than databases."
                 if dump
                 else "Encrypt templates under a key that does not lie beside them."
             ),
@@ -162,8 +161,9 @@ def _model(known: StoreEvidence) -> Iterator[Finding]:
             evidence=templates,
             clauses=[SPECIAL, IRREVERSIBLE],
             recommendation=(
-                "Anybody can train an inverter against this model with public photographs. Protect "
-                "templates (a keyed transform, or comparison under encryption) before storing them."
+                "Protect templates (a keyed transform, or comparison under encryption) before "
+                "storing them. Anybody can train an inverter against this model with public "
+                "photographs."
             ),
         )
     if users := USED_BY.get(store.backbone):
@@ -174,8 +174,9 @@ def _model(known: StoreEvidence) -> Iterator[Finding]:
             evidence=templates,
             clauses=[UNLINKABLE],
             recommendation=(
-                f"{listed(users)} keep templates of the same model, so a leak of theirs and a leak "
-                "of this store tell who is in both. A key of one's own for each store prevents it."
+                "Transform templates under a key of this store alone. Otherwise a leak of "
+                f"{listed(users, 'or')} and a leak of this store tell who is in both: they keep "
+                "templates of the same model."
             ),
         )
 

@@ -152,9 +152,9 @@ def _as_good_as_photographs(results: Results) -> Iterator[Finding]:
         },
         clauses=[clause_of("iso24745.irreversibility"), clause_of("gdpr.unintelligible")],
         recommendation=(
-            "What leaked here works against systems of others, and a new password does not help. "
             "Keep only templates from which no face comes back, delete those that are no longer "
-            "needed, and do not keep pictures beside them."
+            "needed, and do not keep pictures beside them. What leaked here works against systems "
+            "of others, and a new password does not help."
         ),
     )
 
@@ -181,8 +181,8 @@ def _identified(results: Results) -> Iterator[Finding]:
         evidence={f"right person first, by {name} ({row.attack})": rate},
         clauses=[clause_of("gdpr.special-category"), clause_of("gdpr.encryption")],
         recommendation=(
-            "Leaving out names does not make templates anonymous. Keep names in another store "
-            "under random identifiers, and count templates as names in every assessment."
+            "Keep names in another store under random identifiers, and count templates as names in "
+            "every assessment. Leaving out names does not make templates anonymous."
         ),
     )
 
@@ -227,7 +227,7 @@ def _shared(results: Results) -> Iterator[Finding]:
             evidence={"people recognised in another picture": rate},
             clauses=[UNLINKABLE],
             recommendation=(
-                f"{listed(users)} keep templates of the same model. A key of one's own for each "
-                "store prevents that two leaks are joined."
+                "Transform templates under a key of each store's own, so that two leaks cannot be "
+                f"joined. {listed(users)} keep templates of the same model."
             ),
         )

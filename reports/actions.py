@@ -40,9 +40,19 @@ def first_actions(findings: Iterable[Finding]) -> list[Action]:
 
 
 def leading(finding: Finding) -> tuple[str, Estimate] | None:
-    """The first measured number of a finding, which is the one that it rests on."""
-    measured = (item for item in finding.evidence.items() if isinstance(item[1], Measured))
-    return next(measured, None)
+    """The number that a finding rests on, or the first that was measured."""
+    return next((item for item in evidence_of(finding) if isinstance(item[1], Measured)), None)
+
+
+def evidence_of(finding: Finding) -> list[tuple[str, Estimate]]:
+    """The numbers of a finding, the one that it rests on first."""
+    return sorted(finding.evidence.items(), key=lambda item: item[0] != finding.rests_on)
+
+
+def in_short(recommendation: str) -> str:
+    """The first sentence of a recommendation, which says what to do."""
+    first, dot, _ = recommendation.partition(". ")
+    return first + dot.rstrip()
 
 
 def strength(finding: Finding) -> float:

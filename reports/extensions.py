@@ -6,9 +6,9 @@ them.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from reports.schema import ByFmr, Estimate, Model, RelativePath, Severity
 
@@ -70,6 +70,15 @@ class Finding(Model):
     evidence: dict[str, Estimate] = Field(default_factory=dict)
     clauses: list[str] = Field(default_factory=list)
     recommendation: str = ""
+    rests_on: str = ""  # which evidence comes first: dictionaries are sorted when they are written
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_is_told(cls, given: Any) -> Any:
+        """Whoever draws a finding names its main number first."""
+        if isinstance(given, dict) and not given.get("rests_on") and given.get("evidence"):
+            return {**given, "rests_on": next(iter(given["evidence"]))}
+        return given
 
 
 class GateResult(Model):

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from reports.actions import FIRST, first_actions, leading, ranked
+from reports.actions import FIRST, evidence_of, first_actions, in_short, leading, ranked
 from reports.results import SEVERITY_ORDER, Estimate, Finding, Measured, Results, Severity
 from reports.words import count, interval, main, spread_of
 
@@ -64,7 +64,7 @@ def _steps(shown: list[Shown]) -> list[Step]:
         because = [places[id(finding)] for finding in action.findings]
         first = leading(because[0].finding)
         fact = None if first is None else _fact(*first)
-        steps.append(Step(action.what, because[0].finding.severity, because, fact))
+        steps.append(Step(in_short(action.what), because[0].finding.severity, because, fact))
     return steps
 
 
@@ -85,7 +85,7 @@ def _severities(results: Results) -> str:
 
 
 def _facts(finding: Finding) -> list[Fact]:
-    return [_fact(name, value) for name, value in finding.evidence.items()]
+    return [_fact(name, value) for name, value in evidence_of(finding)]
 
 
 def _fact(name: str, value: Estimate) -> Fact:

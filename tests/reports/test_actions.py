@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.verdict import Store, decide
-from reports.actions import actions_of, first_actions, ranked, strength
+from reports.actions import (
+    actions_of,
+    evidence_of,
+    first_actions,
+    in_short,
+    leading,
+    ranked,
+    strength,
+)
 from reports.basis import basis_of, display_fmr
 from reports.headline import in_a_hundred
 from reports.results import (
@@ -142,3 +151,32 @@ def test_a_rate_is_told_among_a_hundred_people() -> None:
         "picture, without a liveness check, at a false match rate of 1 in 1,000."
     )
     assert "the very model that made the templates" in in_a_hundred(0.5, "1e-2", own=True)
+
+
+def test_what_a_finding_rests_on_survives_the_file() -> None:
+    """results.json sorts its dictionaries; the main number still comes first."""
+    rate = Measured(value=0.9, low=0.8, high=0.95, n=10)
+    drawn = Finding(
+        id="x",
+        severity="high",
+        title="X",
+        evidence={"z, the main one": rate, "a, another": Measured(value=0.1, low=0, high=1, n=10)},
+    )
+    kept = Finding.model_validate(
+        {**drawn.model_dump(), "evidence": dict(sorted(drawn.evidence.items()))}
+    )
+    for finding in (drawn, kept):
+        assert leading(finding) == ("z, the main one", rate)
+        assert [name for name, _ in evidence_of(finding)] == ["z, the main one", "a, another"]
+
+
+@pytest.mark.parametrize(
+    ("whole", "short"),
+    [
+        ("Do this (.npy, 1.5 times). Because of that.", "Do this (.npy, 1.5 times)."),
+        ("Do this.", "Do this."),
+        ("", ""),
+    ],
+)
+def test_in_short_is_the_first_sentence(whole: str, short: str) -> None:
+    assert in_short(whole) == short
