@@ -11,8 +11,8 @@ from reports.results import SEVERITY_ORDER, Estimate, Finding, Measured, Results
 from reports.words import count, interval, main, spread_of
 
 _NOTHING = (
-    "No finding was drawn from these numbers, so none of them asks for an action by itself. What "
-    "was measured stands below."
+    "This run holds no findings (older ones drew none): go by the verdict and by what was measured "
+    "below."
 )
 _NO_MORE = "No other finding asks for an action."
 _NOTHING_PRESSING = "No finding asks for an action."
