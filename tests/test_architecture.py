@@ -18,6 +18,21 @@ FORBIDDEN = {
     "reports": {"attacks", "audit", "biometrics", "faceleak", "torch", "torchvision", "lightning"},
     "audit": {"tests", "benchmarks"},
 }
+PLACES = {
+    *(".ci", "attacks", "audit", "benchmarks", "biometrics", "configs", "docs", "reports"),
+    *("requirements", "templates", "tests", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md"),
+    *("LICENSE", "Makefile", "README.md", "faceleak.py", "pyproject.toml"),
+}
+BINARIES = {
+    "attacks/pretrained/dlib/appearance-decoder.safetensors",
+    "audit/assets/sampled-7ff285e5d680540e-10000.safetensors",
+    "audit/assets/sampled-ccb50fb604c7da75-2000.safetensors",
+    "biometrics/backbones/assets/faceleak-mini.safetensors",
+    "biometrics/faces/assets/appearance-lfw.safetensors",
+    "biometrics/stores/assets/fingerprints.safetensors",
+    "docs/report.png",
+}
+MAX_BYTES = 8 * 1024 * 1024
 TEXT = {"", ".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".j2", ".css", ".cfg", ".sh", ".json"}
 
 
@@ -98,6 +113,16 @@ def test_no_source_file_is_long() -> None:
         for path in paths
     }
     assert {name: n for name, n in lengths.items() if n > MAX_LINES} == {}
+
+
+def test_nothing_but_source_and_named_assets_is_committed() -> None:
+    """A run's folder or a download below the checkout holds faces: it must not slip in."""
+    files = committed_files()
+    assert {path.relative_to(ROOT).parts[0] for path in files} <= PLACES
+    binary = {p.relative_to(ROOT).as_posix() for p in files if b"\0" in p.read_bytes()}
+    assert binary == BINARIES
+    sizes = {path.relative_to(ROOT).as_posix(): path.stat().st_size for path in files}
+    assert max(sizes.values()) <= MAX_BYTES, max(sizes, key=lambda name: sizes[name])
 
 
 def test_committed_text_names_no_place_on_a_developers_machine() -> None:
