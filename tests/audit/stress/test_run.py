@@ -81,6 +81,8 @@ def test_the_clean_row_is_that_of_an_audit_of_the_same_people(
         assert clean.type1[fmr] == row.type1[fmr]
         assert clean.type2[fmr] == row.type2[fmr]
         assert clean.tmr[fmr] == row.type2_reference[fmr]
+        assert clean.reconstruction_fmr[fmr] == row.reconstruction_fmr[fmr]
+    assert isinstance(clean.reconstruction_fmr["1e-2"], Measured)
     assert clean.unseen is row.unseen is False
 
 
