@@ -1,6 +1,6 @@
-"""The parts of results.json beside the attacks: protections, findings, gates.
+"""The parts of results.json beside the attacks: findings, gates, and what stands around them.
 
-Protections, findings and gates are complete from the first schema version, empty until a run fills
+Findings and gates are complete from the first schema version, empty until a run fills
 them.
 """
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
-from reports.schema import ByFmr, Estimate, Model, RelativePath, Severity
+from reports.schema import Estimate, Model, RelativePath, Severity
 
 MAX_WORDS = 200
 """Characters in a text of the user's own that heads a report."""
@@ -44,21 +44,6 @@ class WeightResult(Model):
     licence: str = ""  # terms, in words; empty where nobody knows them
     origin: str = ""
     sha256: str = ""  # empty where there is no file, as of what a run fits itself
-
-
-class ProtectionResult(Model):
-    """The same attack again on protected templates."""
-
-    scheme: str
-    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    key_known: bool
-    attack: str
-    backbone: str
-    judge: str
-    type1: ByFmr = Field(default_factory=dict)
-    type2: ByFmr = Field(default_factory=dict)
-    tmr: ByFmr = Field(default_factory=dict)  # what the protection costs in recognition
-    note: str = ""
 
 
 class Finding(Model):

@@ -32,7 +32,6 @@ from reports.extensions import (
     About,
     Finding,
     GateResult,
-    ProtectionResult,
     WeightResult,
 )
 from reports.files import write_private
@@ -52,6 +51,15 @@ from reports.measures import (
     Training,
     View2,
     far_above_nominal,
+)
+from reports.protection_results import (
+    UNPROTECTED,
+    Knowledge,
+    Leak,
+    Linkage,
+    ProtectionFamily,
+    ProtectionResult,
+    ProtectionSample,
 )
 from reports.schema import (
     HEADLINE_FMR,
@@ -98,6 +106,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "SEVERITY_ORDER",
     "STRESS_FAMILIES",
+    "UNPROTECTED",
     "About",
     "AttackHistogram",
     "AttackResult",
@@ -122,14 +131,19 @@ __all__ = [
     "Grading",
     "Headline",
     "JudgeResult",
+    "Knowledge",
     "Landmarks",
+    "Leak",
+    "Linkage",
     "Measured",
     "Model",
     "NotMeasured",
     "Predictability",
     "PredictedAgreement",
     "ProjectionCheck",
+    "ProtectionFamily",
     "ProtectionResult",
+    "ProtectionSample",
     "Provenance",
     "RelativePath",
     "Results",
@@ -157,6 +171,7 @@ __all__ = [
     "far_above_nominal",
     "fmr_value",
     "is_comparison",
+    "is_protection",
     "is_stress",
     "load_results",
     "save_results",
@@ -266,6 +281,11 @@ def is_comparison(results: Results) -> bool:
 def is_stress(results: Results) -> bool:
     """True of what ``faceleak stress`` wrote: templates under stress and no audit of its own."""
     return bool(results.stress) and not results.attacks and results.compare is None
+
+
+def is_protection(results: Results) -> bool:
+    """True of what ``faceleak protect`` wrote: protected templates and no audit of its own."""
+    return bool(results.protections) and not results.attacks and results.compare is None
 
 
 def dump_results(results: Results) -> str:
