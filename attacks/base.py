@@ -132,13 +132,15 @@ class InversionAttack(ABC):
 
     ``tuned_for`` names the backbones that judged when the default settings were chosen (each its
     own templates, on a fold of attacker subjects): they are never unseen judges of the attack.
-    ``whitebox`` says that :meth:`fit` needs ``resources.backbone``.
+    ``whitebox`` says that :meth:`fit` needs ``resources.backbone``. ``closed_form`` says that it
+    takes seconds, so that an attack may be fitted again for every key of a protected store.
     """
 
     Settings: ClassVar[type[AttackSettings]] = AttackSettings
     knowledge: ClassVar[str]
     control: ClassVar[bool] = False
     whitebox: ClassVar[bool] = False
+    closed_form: ClassVar[bool] = False
     tuned_for: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
@@ -167,6 +169,23 @@ class InversionAttack(ABC):
     @abstractmethod
     def fit(self, faces: FaceSet, templates: TemplateSet) -> None:
         """Learn from the attacker's faces and their templates, row by row the same pictures."""
+
+    def refitted(
+        self,
+        faces: FaceSet,
+        templates: TemplateSet,
+        rows: NDArray[np.integer] | None = None,
+    ) -> Self:
+        """The same attack, learnt anew from other templates: protected ones, or another model's.
+
+        Args:
+            faces: the attacker's.
+            templates: of these faces, or of those at ``rows``.
+            rows: positions in ``faces``; None for all.
+        """
+        attack = type(self)(self.settings, self.resources)
+        attack.fit(faces if rows is None else faces.take(rows), templates)
+        return attack
 
     @abstractmethod
     def invert(self, vectors: NDArray[np.float32]) -> Reconstruction:

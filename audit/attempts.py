@@ -90,14 +90,14 @@ class Attempts:
     @functools.cached_property
     def _photographs(self) -> TrainingPairs:
         """The attacker's own faces, copied into memory once for all attacks."""
-        return self._pairs(TrainingSettings())
+        return self._made_pairs(TrainingSettings())
 
     @functools.cached_property
-    def _training(self) -> TrainingPairs:
+    def pairs(self) -> TrainingPairs:
         """What attacks learn from; controls that show a face show one of the attacker's own."""
-        return self._photographs if self.training.plain else self._pairs(self.training)
+        return self._photographs if self.training.plain else self._made_pairs(self.training)
 
-    def _pairs(self, settings: TrainingSettings) -> TrainingPairs:
+    def _made_pairs(self, settings: TrainingSettings) -> TrainingPairs:
         seed = seed_for("training", self.seed)
         return training_pairs(settings, self.people, self.models, self.run, self.watch, seed)
 
@@ -187,7 +187,7 @@ class Attempts:
         )
 
     def _fitted(self, name: str, settings: AttackSettings, seed: int) -> Fitted:
-        pairs = self._photographs if _shows_photographs(name) else self._training
+        pairs = self._photographs if _shows_photographs(name) else self.pairs
         start = time.perf_counter()
         with self.watch.task(f"fit {name} on {len(pairs.faces):,} pairs") as advance:
             attack = attack_class(name)(settings, self._resources(seed, advance))

@@ -208,7 +208,8 @@ class AuditConfig(_Group):
 _NOT_FOR_AUDITS = {
     "stress": "faceleak stress",
     "formats": "faceleak compare",
-    "targets": "faceleak compare or faceleak stress",
+    "protect": "faceleak protect",
+    "targets": "faceleak compare, faceleak stress or faceleak protect",
 }
 """Keys of other commands, and which these are."""
 

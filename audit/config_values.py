@@ -17,6 +17,14 @@ class Fmr(NamedTuple):
     value: float
 
 
+class SchemeChoice(NamedTuple):
+    """A protection by its registered name, or ``name:variant`` where one run tries it several
+    times, with the settings that differ from its defaults."""
+
+    name: str
+    settings: dict[str, Any]
+
+
 class AttackChoice(NamedTuple):
     """An attack by its registered name, or ``name:variant`` where one run holds it several times,
     with the settings that differ from its defaults."""
@@ -49,15 +57,24 @@ def parse_attack(given: object) -> AttackChoice:
     Raises:
         ValueError: for any other shape.
     """
-    if isinstance(given, AttackChoice):
-        return given
+    return AttackChoice(*_named("an attack", given))
+
+
+def parse_scheme(given: object) -> SchemeChoice:
+    """As :func:`parse_attack`, for a protection."""
+    return SchemeChoice(*_named("a protection", given))
+
+
+def _named(what: str, given: object) -> tuple[str, dict[str, Any]]:
+    if isinstance(given, AttackChoice | SchemeChoice):
+        return given.name, given.settings
     if isinstance(given, str):
-        return AttackChoice(given, {})
+        return given, {}
     if isinstance(given, Mapping) and len(given) == 1:
         ((name, settings),) = given.items()
         if settings is None or isinstance(settings, Mapping):
-            return AttackChoice(str(name), dict(settings or {}))
-    raise ValueError(f"an attack is a name, or one name with its settings; got {given!r}")
+            return str(name), dict(settings or {})
+    raise ValueError(f"{what} is a name, or one name with its settings; got {given!r}")
 
 
 def listed(given: object) -> object:
@@ -88,6 +105,13 @@ AttackEntry = Annotated[
     BeforeValidator(parse_attack),
     PlainSerializer(
         lambda attack: {attack.name: attack.settings} if attack.settings else attack[0]
+    ),
+]
+SchemeEntry = Annotated[
+    SchemeChoice,
+    BeforeValidator(parse_scheme),
+    PlainSerializer(
+        lambda scheme: {scheme.name: scheme.settings} if scheme.settings else scheme[0]
     ),
 ]
 Name = Annotated[str, Field(min_length=1)]

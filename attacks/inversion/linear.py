@@ -7,7 +7,7 @@ beat.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from attacks.base import (
 )
 from attacks.checks import check_dimension, check_pairs
 from attacks.saved import read_arrays, save_appearance, with_appearance
+from biometrics.errors import InputError
 from biometrics.faces.faceset import FaceSet
 from biometrics.ridge import solve_ridge
 from biometrics.templates import TemplateSet
@@ -52,6 +53,7 @@ class Linear(InversionAttack):
 
     Settings: ClassVar[type[AttackSettings]] = LinearSettings
     knowledge: ClassVar[str] = "pairs of faces and templates; the model itself is not needed"
+    closed_form: ClassVar[bool] = True
     tuned_for: ClassVar[frozenset[str]] = frozenset({"dlib"})
 
     settings: LinearSettings
@@ -60,6 +62,7 @@ class Linear(InversionAttack):
         super().__init__(settings, resources)
         self.mean = np.zeros(0, dtype=np.float32)
         self.weights = np.zeros((0, 0), dtype=np.float32)
+        self._encoded: tuple[FaceSet, NDArray[np.float32]] | None = None
 
     def fit(self, faces: FaceSet, templates: TemplateSet) -> None:
         """Solve the normal equations once.
@@ -68,8 +71,32 @@ class Linear(InversionAttack):
             InputError: different numbers of faces and templates, or fewer than two.
         """
         check_pairs(faces, templates)
-        targets = self.resources.appearance.encode(faces, advance=self.resources.advance)
-        self.mean, self.weights = solve_ridge(templates.vectors, targets, self.settings.ridge)
+        self._solve(templates.vectors, self._targets(faces))
+
+    def refitted(
+        self,
+        faces: FaceSet,
+        templates: TemplateSet,
+        rows: NDArray[np.integer] | None = None,
+    ) -> Self:
+        """As for any attack; the faces are encoded once for all fits."""
+        again = type(self)(self.settings, self.resources)
+        targets = self._targets(faces)
+        targets = targets if rows is None else targets[rows]
+        if len(targets) != len(templates):
+            raise InputError(f"{len(targets)} faces, but {len(templates)} templates")
+        again._solve(templates.vectors, targets)
+        return again
+
+    def _solve(self, vectors: NDArray[np.float32], targets: NDArray[np.float32]) -> None:
+        self.mean, self.weights = solve_ridge(vectors, targets, self.settings.ridge)
+
+    def _targets(self, faces: FaceSet) -> NDArray[np.float32]:
+        """Coefficients of these faces [N, K], kept as long as the same faces are asked for."""
+        if self._encoded is None or self._encoded[0] is not faces:
+            coded = self.resources.appearance.encode(faces, advance=self.resources.advance)
+            self._encoded = faces, coded
+        return self._encoded[1]
 
     def coefficients(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predicted standardised coefficients [N, K]."""

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from audit.pseudonyms import pseudonym, pseudonym_salt
+from audit.originals import save_original
 from audit.stress.bench import Workbench
-from biometrics.faces.images import digest
 from biometrics.file_names import file_name
 from reports.pictures import save_reconstruction_png
 from reports.results import StressSample
@@ -33,19 +32,12 @@ def save_strip(
         rows: whose pictures these are, positions in the faces, K of them.
         perturbed, reconstruction, repaired: uint8 [K, 224, 224, 3], where there are any.
     """
-    faces, salt, root = bench.people.faces, pseudonym_salt(), bench.shared.path
+    root = bench.shared.path
     folder = f"{FIGURES}/{file_name(bench.target)}/{slug}"
     (root / folder).mkdir(parents=True, exist_ok=True)
-    (root / FIGURES / "original").mkdir(parents=True, exist_ok=True)
     samples = []
     for i, row in enumerate(rows):
-        template = pseudonym(str(faces.table["face_id"].iloc[row]), salt, "T")
-        subject = pseudonym(str(faces.subject_ids[row]), salt, "S")
-        crop = np.ascontiguousarray(faces.crops[row])
-        # The same for many conditions: by its content, so that it is written once and never stale.
-        original = f"{FIGURES}/original/{template}-{digest(crop.tobytes())[:8]}.png"
-        if not (root / original).exists():
-            Image.fromarray(crop).save(root / original, optimize=True)
+        template, subject, original = save_original(bench, FIGURES, row)
         names: dict[str, str | None] = {"perturbed": None}
         if perturbed is not None:
             names["perturbed"] = f"{folder}/{i:02d}-perturbed.png"

@@ -199,24 +199,29 @@ def scheme_class(name: str) -> type[ProtectionScheme]:
     return SCHEMES.get(name if name in SCHEMES.names() else name.partition(":")[0])
 
 
-def make_scheme(
-    name: str, values: Mapping[str, Any], dim: int, similarity: Similarity
-) -> ProtectionScheme:
-    """A scheme with these settings, not fitted yet.
+def check_settings(name: str, values: Mapping[str, Any]) -> SchemeSettings:
+    """The checked settings of a scheme.
 
     Raises:
         UnknownNameError: no such scheme.
         ConfigError: an unknown setting, with the nearest known one, or a value out of range.
     """
-    kind = scheme_class(name)
-    unknown = sorted(set(values) - set(kind.Settings.model_fields))
+    model = scheme_class(name).Settings
+    unknown = sorted(set(values) - set(model.model_fields))
     if unknown:
-        hint = did_you_mean(unknown[0], kind.Settings.model_fields)
+        hint = did_you_mean(unknown[0], model.model_fields)
         raise ConfigError(f"protection '{name}' has no setting '{unknown[0]}'{hint}")
     try:
-        settings = kind.Settings(**values)
+        return model(**values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"protection '{name}', setting '{where}': {first['msg']}") from error
-    return kind(settings, dim, similarity)
+        said = f", setting '{where}'" if where else ""
+        raise ConfigError(f"protection '{name}'{said}: {first['msg']}") from error
+
+
+def make_scheme(
+    name: str, values: Mapping[str, Any], dim: int, similarity: Similarity
+) -> ProtectionScheme:
+    """A scheme with these settings, not fitted yet; raises as :func:`check_settings`."""
+    return scheme_class(name)(check_settings(name, values), dim, similarity)

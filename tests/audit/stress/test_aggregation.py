@@ -227,7 +227,7 @@ def test_what_is_done_is_not_done_again(run: Finished, monkeypatch: pytest.Monke
     def never(*_: object) -> None:
         raise AssertionError("templates were inverted again")
 
-    monkeypatch.setattr("audit.stress.bench.invert", never)
+    monkeypatch.setattr("audit.workbench.invert", never)
     sizes = {"aggregation": SIZES, "shown": 2}
     again = run_small(run.folder, ["aggregation"], sizes)
     assert [row.model_dump(exclude={"samples"}) for row in again.stress] == [

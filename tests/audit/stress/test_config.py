@@ -9,8 +9,9 @@ import pytest
 
 from audit.config import effective_yaml, load_as, load_config
 from audit.config_sources import bundled
+from audit.sizes import Sizes
 from audit.stress.config import StressConfig
-from audit.stress.settings import Sizes, StressSettings
+from audit.stress.settings import StressSettings
 from biometrics.errors import ConfigError
 
 PHOTOS = "faces.path=photos"
@@ -93,7 +94,7 @@ def test_people_with_most_pictures_leak_where_templates_are_averaged() -> None:
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
-        (["leak.occlude=eyes"], "leak: a stress run degrades the pictures itself"),
+        (["leak.occlude=eyes"], "leak: a stress run takes clean pictures"),
         (["search={}"], "search is for audits"),
         (["stress.families=[occlusion, occlusion]"], "occlusion"),
         (["stress.families=[clouds]"], "stress.families"),

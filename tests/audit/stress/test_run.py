@@ -198,7 +198,7 @@ def test_an_attack_that_saw_the_leaked_people_is_refused(
         assert len(people.split.leaked) == SUBJECTS * PICTURES
         raise ConfigError(f"{attacks} saw them")
 
-    monkeypatch.setattr(stress_run, "check_brought", refuses)
+    monkeypatch.setattr("audit.targets_run.check_brought", refuses)
     with pytest.raises(ConfigError, match=r"linear.* saw them"):
         run_small(tmp_path, ["quality"], ALL)
     assert not (tmp_path / "results.json").exists()

@@ -1,0 +1,335 @@
+"""What an attacker does with what leaked of a protected system, by what it knows.
+
+Every plan ends in vectors that a decoder turns into faces. Where a decoder can be trained on
+protected templates it is trained anew; where templates can be got back first, the decoder of plain
+templates follows. No plan looks at the leaked people to choose anything: which pre-image attack is
+the strongest is tried on the attacker's own people under keys of the attacker's own.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.base import InversionAttack, attack_class
+from audit.protect.decoders import ByKey, learnt, own_keys, with_keys
+from audit.protect.got_back import pre_image, strongest
+from audit.protect.listeners import from_decisions, from_scores
+from audit.protect.system import System
+from biometrics.faces.images import digest
+from biometrics.file_names import file_name
+from biometrics.protection.base import Keys, Vectors
+from reports.results import UNPROTECTED, Knowledge, Leak
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One way of attacking what leaked.
+
+    Attributes:
+        system: whose protected templates leaked.
+        attack: the configured decoder.
+        knowledge: what the attacker knows.
+        method: what it does, in words.
+        slug: names the plan among those of the system.
+        vectors: what the decoder gets [N, ...]; None where there is nothing to try, ``why`` says.
+        recovered: templates that were got back [N, D], where they were.
+        fitted: gives the decoder where it is not the one of plain templates.
+        leak: what leaked.
+        records: protected templates of a person that leaked together.
+        queries: comparisons that were asked for, of each template.
+        why: why there is nothing to try.
+        note: what a reader must know.
+    """
+
+    system: System
+    attack: str
+    knowledge: Knowledge
+    method: str
+    slug: str
+    vectors: Vectors | None
+    recovered: Vectors | None = None
+    fitted: Callable[[], InversionAttack] | None = None
+    leak: Leak = "template"
+    records: int = 1
+    queries: int = 0
+    why: str = ""
+    note: str = ""
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key_known(self) -> bool:
+        """Whether the attacker has all that a person's template was protected with."""
+        return self.knowledge in ("one-key", "key", "all-keys") or not self.system.scheme.keyed
+
+
+def plans(system: System, one: System | None, attack: str) -> Iterator[Plan]:
+    """Everything that is tried on a system with one decoder; ``one`` is the same scheme with one
+    key for all, where that is tried too."""
+    attacker = _Attacker(system, one, attack)
+    leaks = system.bench.sizes.leaks
+    if "template" in leaks:
+        yield from attacker.with_templates()
+    if "score" in leaks:
+        yield attacker.with_scores()
+    if "decision" in leaks:
+        yield attacker.with_decisions()
+
+
+class _Attacker:
+    def __init__(self, system: System, one: System | None, attack: str) -> None:
+        self.system, self.one, self.attack = system, one, attack
+        self.bench, self.scheme = system.bench, system.scheme
+        self.knows = self.bench.sizes.knowledge
+        self.closed_form = attack_class(attack).closed_form
+
+    def with_templates(self) -> Iterator[Plan]:
+        """Protected templates leaked."""
+        if self.system.choice.name == UNPROTECTED:
+            yield self._plain()
+        elif self.scheme.family == "encryption":
+            yield from self._encrypted()
+        elif not self.scheme.keyed:
+            yield from self._open()
+        else:
+            yield from self._keyed()
+
+    def _plain(self) -> Plan:
+        vectors = self.system.stored.templates
+        method = "decoder of plain templates"
+        return self._plan("scheme", method, "plain", vectors, recovered=vectors)
+
+    def _encrypted(self) -> Iterator[Plan]:
+        if "scheme" in self.knows:
+            yield self._plan(
+                "scheme",
+                "none known",
+                "ciphertext",
+                None,
+                why="a ciphertext without its key: no attack of this tool applies",
+            )
+        if "key" in self.knows:
+            yield self._pre_image("key", 1)
+
+    def _open(self) -> Iterator[Plan]:
+        """Nothing is secret."""
+        if "nothing" in self.knows:
+            yield self._as_plain()
+        yield self._retrained("scheme", 0)
+        yield self._pre_image("scheme", 1)
+
+    def _keyed(self) -> Iterator[Plan]:
+        if "nothing" in self.knows:
+            yield self._as_plain()
+        if "scheme" in self.knows:
+            keys = own_keys(self.system, len(self.bench.pairs.templates), "own keys")
+            yield self._retrained("scheme", keys)
+        if "one-key" in self.knows and self.one is not None:
+            yield self._one_key(self.one)
+        if "key" in self.knows:
+            if self.closed_form:
+                yield self._by_key()
+            yield self._pre_image("key", 1)
+        if "all-keys" in self.knows:
+            for records in self.bench.sizes.records:
+                yield self._pre_image("all-keys", records)
+
+    def _as_plain(self) -> Plan:
+        vectors = self.system.stored.templates
+        plan = functools.partial(
+            self._plan, "nothing", "decoder of plain templates, not trained anew", "as-plain"
+        )
+        if vectors.shape[1] != self.scheme.dim:
+            return plan(None, why="a protected template has another length than a plain one")
+        return plan(vectors, note="an attacker who knows more trains anew: see the other rows")
+
+    def _retrained(self, knowledge: Knowledge, keys: Keys | int) -> Plan:
+        method = (
+            "decoder trained on templates under keys of the attacker's own"
+            if self.scheme.keyed
+            else "decoder trained on protected templates"
+        )
+        return self._plan(
+            knowledge,
+            method,
+            "retrained",
+            self.system.stored.templates,
+            fitted=lambda: learnt(self.system, self.attack, keys),
+            record={"trained": "own keys" if self.scheme.keyed else "protected"},
+        )
+
+    def _one_key(self, one: System) -> Plan:
+        return Plan(
+            system=one,
+            attack=self.attack,
+            knowledge="one-key",
+            method="decoder trained on templates under the key of all",
+            slug=self._slug("one-key"),
+            vectors=one.stored.templates,
+            fitted=lambda: learnt(one, self.attack, 0),
+            record=self._record({"trained": "one key"}),
+            note="one key for all: the interval is over people alone",
+        )
+
+    def _by_key(self) -> Plan:
+        keys = self.system.keys(self.bench.rows)
+        return self._plan(
+            "key",
+            "decoder trained for each key",
+            "by-key",
+            with_keys(self.system.stored.templates, keys),
+            fitted=lambda: ByKey(self.system, self.attack),
+            record={"trained": "each key"},
+        )
+
+    def _pre_image(self, knowledge: Knowledge, records: int) -> Plan:
+        slug = f"pre-image-{records}"
+        vectors, told = self._recovered(records, slug)
+        plan = functools.partial(self._plan, knowledge, slug=slug, records=records)
+        if vectors is None:
+            return plan("none known", vectors=None, why="no pre-image attack on it is known here")
+        return plan(
+            f"{told['method']} ({told['name']}), then the decoder of plain templates",
+            vectors=vectors,
+            recovered=vectors,
+            note=_said(told["tried"]),
+        )
+
+    def with_scores(self) -> Plan:
+        """A matcher told how alike each template and the attacker's own faces are."""
+        known = len(self.bench.known)
+        vectors = self._kept(
+            "scores", {"queries": known}, lambda: (from_scores(self.system), {})
+        )[0]
+        return self._plan(
+            "scheme",
+            "templates from scores, then the decoder of plain templates",
+            "scores",
+            vectors,
+            recovered=vectors,
+            leak="score",
+            queries=known,
+        )
+
+    def with_decisions(self) -> Plan:
+        """A matcher told which of the attacker's own faces it takes for the person."""
+        known = len(self.bench.known)
+        cut = next((cut for cut in self.system.cuts[::-1] if cut.value is not None), None)
+        plan = functools.partial(self._plan, "scheme", leak="decision", queries=known)
+        if cut is None or cut.value is None:
+            why = self.system.cuts[0].why
+            return plan("none", "decisions", None, why=f"no decision without a threshold: {why}")
+        threshold = cut.value
+        vectors = self._kept(
+            "decisions",
+            {"queries": known, "threshold": threshold},
+            lambda: (from_decisions(self.system, threshold), {}),
+        )[0]
+        return plan(
+            "templates from decisions, then the decoder of plain templates",
+            "decisions",
+            vectors,
+            recovered=vectors,
+            note=f"decisions at FMR {cut.label}",
+        )
+
+    def _recovered(self, records: int, slug: str) -> tuple[Vectors | None, dict[str, Any]]:
+        """Templates by the pre-image attack that does best on the attacker's own people."""
+        if strongest(self.system, records) is None:
+            return None, {}
+
+        def build() -> tuple[Vectors, dict[str, Any]]:
+            choice = strongest(self.system, records)
+            assert choice is not None
+            places = range(records)
+            protected = np.stack([self.system.again(place) for place in places], axis=1)
+            keys = np.stack([self.system.keys(self.bench.rows, p) for p in places], axis=1)
+            found = pre_image(self.system, choice.name).recover(protected, keys)
+            return found, choice._asdict()
+
+        return self._kept(slug, {"records": records}, build)
+
+    def _kept(
+        self,
+        slug: str,
+        inputs: dict[str, Any],
+        build: Callable[[], tuple[Vectors, dict[str, Any]]],
+    ) -> tuple[Vectors, dict[str, Any]]:
+        """Templates that were got back, as a stage of the run, with what is told of them."""
+
+        def make(out: Path) -> None:
+            with self.bench.watch.task(f"{self.system.choice.name}: {slug}"):
+                vectors, told = build()
+            np.save(out / "vectors.npy", vectors, allow_pickle=False)
+            (out / "told.json").write_text(json.dumps(told), encoding="utf-8")
+
+        stage = self.bench.run.stage(
+            f"{self.bench.STAGES}/{self._slug(slug)}/templates",
+            {**self._record(inputs), "templates": digest(self.system.stored.templates.tobytes())},
+            make,
+        )
+        vectors: Vectors = np.load(stage.folder / "vectors.npy", allow_pickle=False)
+        told: dict[str, Any] = json.loads((stage.folder / "told.json").read_text(encoding="utf-8"))
+        return vectors, told
+
+    def _plan(
+        self,
+        knowledge: Knowledge,
+        method: str,
+        slug: str,
+        vectors: Vectors | None,
+        *,
+        record: dict[str, Any] | None = None,
+        **facts: Any,
+    ) -> Plan:
+        return Plan(
+            system=self.system,
+            attack=self.attack,
+            knowledge=knowledge,
+            method=method,
+            slug=self._slug(slug),
+            vectors=vectors,
+            record=self._record(record) if record else {},
+            **facts,
+        )
+
+    def _slug(self, slug: str) -> str:
+        return f"{file_name(self.system.choice.name)}/{slug}"
+
+    def _record(self, more: dict[str, Any]) -> dict[str, Any]:
+        sizes = self.bench.sizes
+        return {
+            **self.system.record(),
+            "target": self.bench.models.target_key,
+            "people": self.bench.people.key,
+            "seed": self.bench.config.seed,
+            "sample": sizes.sample,
+            "pairs": [sizes.pairs, sizes.wide],
+            **more,
+        }
+
+
+def _said(tried: dict[str, float]) -> str:
+    """Which pre-image attacks were tried, and how each did."""
+    if len(tried) < 2:
+        return ""
+    each = ", ".join(f"{name} {tried[name]:.2f}" for name in sorted(tried))
+    return f"the strongest on the attacker's own people, by cosine: {each}"
+
+
+def random_templates(system: System) -> NDArray[np.float32]:
+    """Templates drawn from what the attacker's people look like, one for each that leaked: what
+    comes of a decoder that was told nothing."""
+    bench = system.bench
+    rng = np.random.default_rng(bench.seed_of("random templates"))
+    root = np.linalg.cholesky(bench.population.covariance)
+    drawn = rng.standard_normal((len(bench.rows), len(root))) @ root.T
+    found: NDArray[np.float32] = (bench.population.mean + drawn).astype(np.float32)
+    return found

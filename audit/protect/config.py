@@ -1,0 +1,34 @@
+"""The configuration of a protection run: one of an audit, for one or several targets."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from audit.protect.settings import ProtectSettings
+from audit.targets_config import TargetsConfig
+from biometrics.protection.base import check_settings
+
+
+class ProtectConfig(TargetsConfig):
+    """A protection run.
+
+    Attributes:
+        protect: what is tried.
+    """
+
+    RUN: ClassVar[str] = "protection"
+
+    protect: ProtectSettings = Field(default=ProtectSettings(), validate_default=True)
+
+    @field_validator("protect")
+    @classmethod
+    def _quick_sizes(cls, sizes: ProtectSettings, info: ValidationInfo) -> ProtectSettings:
+        return sizes.quick() if info.data.get("quick") else sizes
+
+    @model_validator(mode="after")
+    def _known_schemes(self) -> Self:
+        for choice in self.protect.schemes:
+            check_settings(choice.name, choice.settings)
+        return self

@@ -1,0 +1,122 @@
+"""Thresholds and error rates of matchers whose templates were protected under keys.
+
+Two cases, as ISO/IEC 30136 and the literature have them. *Stolen key*: an impostor comes with the
+victim's key, so all comparisons are under one key, each key in turn. *Genuine key*: everybody comes
+with a key of their own, so that two people differ in face and key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biometrics.metrics.intervals import NotMeasured
+from biometrics.metrics.pairs import Groups
+from biometrics.metrics.scores import Similarity, row_blocks, similarity_matrix
+from biometrics.metrics.verification import (
+    ScoreBlock,
+    Threshold,
+    nonmated_blocks,
+    threshold_of_blocks,
+)
+
+Vectors = NDArray[np.floating]
+Protect = Callable[[int], Vectors]
+"""Protected templates [N, P] of the same templates under any key."""
+
+
+def stolen_key_threshold(
+    protect: Protect, keys: Sequence[int], groups: Groups, kind: Similarity, fmr: float
+) -> Threshold | NotMeasured:
+    """The smallest threshold whose FMR is at most ``fmr``, the mean over keys, when all templates
+    lie under one key.
+
+    Args:
+        protect: the protected templates under any of the keys.
+        keys: those that are tried; each weighs the same.
+        groups: whose templates they are.
+        kind: how they are compared.
+        fmr: nominal FMR in (0, 1).
+
+    Returns, raises: as :func:`biometrics.metrics.verification.nonmated_threshold`.
+    """
+
+    def blocks() -> Iterator[ScoreBlock]:
+        for key in keys:
+            for block in nonmated_blocks(protect(key), groups, kind):
+                yield ScoreBlock(block.scores, block.weights / len(keys))
+
+    return threshold_of_blocks(blocks, (protect(keys[0]),), groups.n_subject_pairs, fmr)
+
+
+def genuine_key_threshold(
+    templates: Vectors,
+    groups: Groups,
+    keys: NDArray[np.integer],
+    kind: Similarity,
+    fmr: float,
+) -> Threshold | NotMeasured:
+    """The same for protected templates [N, P], each person's under a key of their own; pairs of
+    people who happen to have one key are left out.
+
+    Args:
+        templates: protected, each under its key.
+        groups: whose templates they are.
+        keys: of each person, in the order of the groups' numbers [S].
+        kind: how they are compared.
+        fmr: nominal FMR in (0, 1).
+    """
+    differ = keys[:, None] != keys
+    pairs = int(np.triu(differ, 1).sum())
+    if not pairs:
+        return NotMeasured("all people have one key")
+
+    def blocks() -> Iterator[ScoreBlock]:
+        ordered, subject = templates[groups.order], groups.index[groups.order]
+        share = 1.0 / groups.counts[subject]
+        for rows in row_blocks(len(ordered), len(ordered)):
+            later = slice(rows.start, len(ordered))
+            scores = similarity_matrix(ordered[rows], ordered[later], kind)
+            mine, theirs = subject[rows, None], subject[later]
+            i, j = np.nonzero((mine < theirs) & differ[mine, theirs])
+            yield ScoreBlock(scores[i, j], share[rows][i] * share[later][j] / pairs)
+
+    return threshold_of_blocks(blocks, (templates,), pairs, fmr)
+
+
+def acceptance_under_keys(
+    probes: Protect,
+    stored: Vectors,
+    keys: NDArray[np.integer],
+    groups: Groups,
+    kind: Similarity,
+    threshold: float,
+    usable: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float64]:
+    """Share of accepted pairs (probe of subject s, stored template of subject t), float64 [S, S],
+    when every probe comes under the key of the stored template.
+
+    Args:
+        probes: the probes [N, P] under any key; a row that is not finite is never accepted.
+        stored: protected templates [N, P], row by row of the same subjects.
+        keys: of each stored template [N].
+        groups: whose the rows are.
+        kind, threshold: accepted when the score >= threshold.
+        usable: probes [N] that count as rejected where False.
+
+    The diagonal compares pictures with themselves too and is no mated rate.
+    """
+    sums = np.zeros((groups.n_subjects, groups.n_subjects))
+    for key in np.unique(keys):
+        under, columns = probes(int(key)), np.flatnonzero(keys == key)
+        owners = groups.index[columns]
+        for block in row_blocks(len(under), len(columns)):
+            hits = similarity_matrix(under[block], stored[columns], kind) >= threshold
+            if usable is not None:
+                hits &= usable[block, None]
+            by_owner = np.zeros((len(hits), groups.n_subjects))
+            np.add.at(by_owner.T, owners, hits.T)
+            np.add.at(sums, groups.index[block], by_owner)
+    return sums / np.outer(groups.counts, groups.counts)
