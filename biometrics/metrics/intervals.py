@@ -7,7 +7,7 @@ number of times each was taken, so that all draws are one matrix product.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -49,6 +49,12 @@ class NotMeasured:
 
 Measured = Interval | NotMeasured
 
+Weights = NDArray[np.floating]
+"""How much each draw makes of each subject, [B, S]; all draws come in blocks of rows."""
+
+Draws = Callable[[int], Iterator[Weights]]
+"""Weights of so many subjects, drawn only where a bootstrap is needed."""
+
 
 class Limits(NamedTuple):
     """The two ends of an interval."""
@@ -71,13 +77,18 @@ def mean_over_subjects(values: ArrayLike, *, rates: bool, seed: int = 0) -> Inte
     Raises:
         ValueError: no subject, a value that is not finite, or a rate outside [0, 1].
     """
+    return mean_under(values, lambda n: subject_draws(n, seed), rates=rates)
+
+
+def mean_under(values: ArrayLike, draws: Draws, *, rates: bool) -> Interval:
+    """:func:`mean_over_subjects`, its bootstrap under draws of another kind."""
     x = _checked(values, rates=rates)
     n, value = len(x), float(x.mean())
     if rates and _n_differing(x) < MIN_DIFFERING:
         return Interval(value, *clopper_pearson(float(x.sum()), n), n)
     if n == 1:
         return Interval(value, None, None, 1)
-    return Interval(value, *_bootstrap_mean(x, seed), n)
+    return Interval(value, *_bootstrap_mean(x, draws(n)), n)
 
 
 def paired_difference(a: ArrayLike, b: ArrayLike, *, rates: bool, seed: int = 0) -> Interval:
@@ -92,6 +103,11 @@ def paired_difference(a: ArrayLike, b: ArrayLike, *, rates: bool, seed: int = 0)
     Raises:
         ValueError: as :func:`mean_over_subjects`, or lengths that disagree.
     """
+    return difference_under(a, b, lambda n: subject_draws(n, seed), rates=rates)
+
+
+def difference_under(a: ArrayLike, b: ArrayLike, draws: Draws, *, rates: bool) -> Interval:
+    """:func:`paired_difference`, its bootstrap under draws of another kind."""
     left, right = _checked(a, rates=rates), _checked(b, rates=rates)
     if len(left) != len(right):
         raise ValueError(f"cannot pair {len(left)} subjects with {len(right)}")
@@ -104,7 +120,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, *, rates: bool, seed: int = 0)
         return Interval(value, gain.low - loss.high, gain.high - loss.low, n)
     if n == 1:
         return Interval(value, None, None, 1)
-    return Interval(value, *_bootstrap_mean(d, seed), n)
+    return Interval(value, *_bootstrap_mean(d, draws(n)), n)
 
 
 def two_way(matrix: ArrayLike, *, rates: bool, seed: int = 0) -> Interval:
@@ -125,6 +141,14 @@ def two_way(matrix: ArrayLike, *, rates: bool, seed: int = 0) -> Interval:
     Raises:
         ValueError: no square matrix, no pair, infinite values, or a rate outside [0, 1].
     """
+    return two_way_under(matrix, lambda n: subject_draws(n, seed), rates=rates)
+
+
+def two_way_under(
+    matrix: ArrayLike, draws: Draws, *, columns: Draws | None = None, rates: bool
+) -> Interval:
+    """:func:`two_way`, its bootstrap under draws of another kind; ``columns`` of subjects as
+    columns, where these weigh otherwise than as rows."""
     cells = np.array(matrix, dtype=np.float64)
     if cells.ndim != 2 or cells.shape[0] != cells.shape[1]:
         raise ValueError(f"expected a square matrix of subject pairs, got {list(cells.shape)}")
@@ -136,7 +160,8 @@ def two_way(matrix: ArrayLike, *, rates: bool, seed: int = 0) -> Interval:
         outcomes = _row_and_column_means(cells, valid)
         if _n_differing(outcomes) < MIN_DIFFERING:
             return Interval(value, *clopper_pearson(value * len(outcomes), len(outcomes)), n_pairs)
-    return Interval(value, *_bootstrap_cells(cells, valid, value, seed), n_pairs)
+    limits = _bootstrap_cells(cells, valid, value, draws, columns or draws)
+    return Interval(value, *limits, n_pairs)
 
 
 def clopper_pearson(k: float, n: int, level: float = LEVEL) -> Limits:
@@ -166,6 +191,14 @@ def subject_means(values: ArrayLike, index: NDArray[np.intp]) -> NDArray[np.floa
     return sums[counts > 0] / counts[counts > 0]
 
 
+def subject_draws(n_subjects: int, seed: int) -> Iterator[Weights]:
+    """:func:`draw_counts` in blocks of draws; those of many subjects are made anew each time."""
+    if n_subjects <= KEPT:
+        yield draw_counts(n_subjects, seed)
+    else:
+        yield from _drawn(n_subjects, seed)
+
+
 @lru_cache(maxsize=4)
 def draw_counts(n_subjects: int, seed: int) -> NDArray[np.float32]:
     """How often each draw takes each subject, float32 [2000, S], read-only; rows sum to S.
@@ -191,23 +224,38 @@ def _drawn(n_subjects: int, seed: int) -> Iterator[NDArray[np.float32]]:
         yield flat.reshape(rows, n_subjects).astype(np.float32)
 
 
-def _bootstrap_mean(x: NDArray[np.float64], seed: int) -> Limits:
+def _bootstrap_mean(
+    x: NDArray[np.float64], blocks: Iterator[Weights]
+) -> tuple[float | None, float | None]:
     # Centred, so that equal values give exactly [value, value].
     value = x.mean()
-    kept = [draw_counts(len(x), seed)] if len(x) <= KEPT else _drawn(len(x), seed)
-    sums = np.concatenate([counts @ (x - value) for counts in kept])
-    return _percentiles(value + sums / len(x))
+    parts = [(weights @ (x - value), weights.sum(axis=1)) for weights in blocks]
+    return _around(value, *(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def _bootstrap_cells(
-    cells: NDArray[np.float64], valid: NDArray[np.bool_], value: float, seed: int
+    cells: NDArray[np.float64], valid: NDArray[np.bool_], value: float, rows: Draws, columns: Draws
 ) -> tuple[float | None, float | None]:
-    counts = draw_counts(len(cells), seed).astype(np.float64)
-    centred = np.where(valid, cells - value, 0.0)
-    weights = np.einsum("ds,ds->d", counts @ valid.astype(np.float64), counts)
-    sums = np.einsum("ds,ds->d", counts @ centred, counts)
-    usable = weights > 0.0  # a draw of one subject only, S times, holds no pair
-    if len(cells) < 3 or not usable.any():
+    n = len(cells)
+    if n < 3:
+        return None, None
+    centred, missing = np.where(valid, cells - value, 0.0), (~valid).astype(np.float64)
+    diagonal = missing.sum() == n  # alone is missing
+    parts = []
+    for left, right in zip(rows(n), columns(n), strict=True):
+        row, column = left.astype(np.float64), right.astype(np.float64)
+        sums = np.einsum("ds,ds->d", row @ centred, column)
+        left_out = np.einsum("ds,ds->d", row if diagonal else row @ missing, column)
+        parts.append((sums, row.sum(axis=1) * column.sum(axis=1) - left_out))
+    return _around(value, *(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def _around(
+    value: float, sums: NDArray[np.floating], weights: NDArray[np.floating]
+) -> tuple[float | None, float | None]:
+    """Limits of what the draws give, from their weighted sums of deviations from the value."""
+    usable = weights > 0.0  # two-way, a draw of one subject only, S times, holds no pair
+    if not usable.any():
         return None, None
     return _percentiles(value + sums[usable] / weights[usable])
 
