@@ -19,6 +19,7 @@ from audit.cli_compare import compare
 from audit.cli_faces import faces_app
 from audit.cli_gate import gate
 from audit.cli_options import Authorization, FolderOut, Json, Reveal, Set, echo_json
+from audit.cli_protect import protect
 from audit.cli_stores import stores_app
 from audit.cli_stress import stress
 from audit.cli_tools import doctor, embed
@@ -152,6 +153,7 @@ def train(
 app.command()(gate)
 app.command()(compare)
 app.command()(stress)
+app.command()(protect)
 app.command()(embed)
 
 

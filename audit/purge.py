@@ -14,15 +14,24 @@ from audit.journal import JOURNAL
 from audit.outcomes import OUTCOMES
 from audit.people import hash_file
 from audit.pipeline import CONFIG_NAME
+from audit.protect.config import ProtectConfig
+from audit.protect.run import CONFIG_NAME as PROTECT_CONFIG
 from audit.run_folder import LOCK, MANIFEST, RunFolder, full_disk_as_error, remove
 from audit.stress.config import StressConfig
 from audit.stress.run import CONFIG_NAME as STRESS_CONFIG
+from audit.targets_config import TargetsConfig
 from biometrics.errors import ConfigError, InputError
 from biometrics.faces.folder import CONTENTS, list_pictures
 from biometrics.faces.landmark_cache import LandmarkCache, cache_path
 from reports.formats import FORMATS, OF_SCORES, RENDERED
 from reports.html import REPORT_NAME, render_report
 from reports.results import RESULTS_NAME, ResultsError, load_results, save_results
+
+OF_TARGETS: dict[str, type[TargetsConfig]] = {
+    STRESS_CONFIG: StressConfig,
+    PROTECT_CONFIG: ProtectConfig,
+}
+"""Configurations of runs on several targets, by file."""
 
 KEPT = frozenset(
     {
@@ -32,7 +41,7 @@ KEPT = frozenset(
         MANIFEST,
         CONFIG_NAME,
         COMPARE_CONFIG,
-        STRESS_CONFIG,
+        *OF_TARGETS,
         JOURNAL,
         LOCK,
         LOGO,
@@ -102,8 +111,11 @@ def _without_pictures(run: Path) -> int:
         for path in gone:
             remove(path)
         return len(gone)
-    stress = [row.model_copy(update={"samples": []}) for row in results.stress]
-    without = results.model_copy(update={"samples": [], "stress": stress})
+    shown = {
+        name: [row.model_copy(update={"samples": []}) for row in getattr(results, name)]
+        for name in ("stress", "protections")
+    }
+    without = results.model_copy(update={"samples": [], **shown})
     save_results(without, run / RESULTS_NAME)
     if (run / REPORT_NAME).is_file():
         render_report(run)
@@ -126,10 +138,11 @@ def _contents(run: Path) -> list[str]:
 
 
 def _config(run: Path) -> AuditConfig | None:
-    """That of an audit or of a stress run."""
+    """That of an audit, of a stress or of a protection run."""
     try:
-        if (run / STRESS_CONFIG).is_file():
-            return load_as(StressConfig, run / STRESS_CONFIG)
+        for name, kind in OF_TARGETS.items():
+            if (run / name).is_file():
+                return load_as(kind, run / name)
         return load_config(run / CONFIG_NAME)
     except ConfigError:
         return None

@@ -19,7 +19,7 @@ from audit.judging import Bench, Judge
 from audit.models import Models
 from audit.people import People, seed_for
 from audit.reconstruct import embed_pictures, find_faces, invert
-from audit.run_folder import RunFolder
+from audit.run_folder import RunFolder, stage_key
 from audit.split import unit_hash
 from audit.training_data import TrainingPairs
 from audit.watch import Watch
@@ -34,6 +34,8 @@ BATCH = 128
 """Pictures that are worked on at a time."""
 
 NOTHING = np.empty((0, CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
+
+REDETECTED = "redetected.npy"
 
 Vectors = NDArray[np.float32]
 Measure = Callable[
@@ -215,45 +217,57 @@ class Workbench:
             "templates": digest(np.ascontiguousarray(vectors).tobytes()),
             "attack": self._tries.trained(attack, self._settings(attack), self._attack_seed).key,
             "judges": {judge.name: self.models.backbone_keys[judge.name] for judge in self.judges},
-            "measure": None if measure is None else dict(measure.record),
-            "show": show.tolist(),
             "fitted": None if record is None else dict(record),
         }
+        name = f"{attack} ({slug})"
 
-        def build(out: Path) -> None:
-            name = f"{attack} ({slug})"
+        @functools.cache
+        def crops() -> NDArray[np.uint8]:
             ready = self.attack(attack) if fitted is None else fitted()
-            made = invert(ready, vectors, name, self.watch)
-            kept = to_canonical(made.crops[show]) if len(show) else NOTHING
+            return invert(ready, vectors, name, self.watch).crops
+
+        # By content: many conditions begin with the same templates.
+        place = f"{self.STAGES}/judged/{stage_key(attack, inputs)[:16]}"
+        judged = self.run.stage(place, inputs, lambda out: self._judge(crops(), name, out))
+        told = {
+            "judged": judged.key,
+            "measure": None if measure is None else dict(measure.record),
+            "show": show.tolist(),
+        }
+
+        def look(out: Path) -> None:
+            kept = to_canonical(crops()[show]) if len(show) else NOTHING
             np.save(out / "shown.npy", kept, allow_pickle=False)
-            # Faces are looked for in processes of their own, while the judges compute here.
-            with ThreadPoolExecutor(1) as beside:
-                looking = beside.submit(find_faces, made.crops, name, Watch.quiet())
-                for judge in self.judges:
-                    seen = embed_pictures(judge.backbone, made.crops, name, self.watch)
-                    np.save(out / f"{file_name(judge.name)}.npy", seen, allow_pickle=False)
-                with self.watch.task(f"look for faces in {name}"):
-                    found = looking.result()
-            np.save(out / "redetected.npy", found, allow_pickle=False)
+            found = _load(judged.folder / REDETECTED)
             parts: list[Mapping[str, NDArray[np.floating]]] = []
             for begin in range(0, len(vectors) if measure is not None else 0, BATCH):
                 some = slice(begin, begin + BATCH)
                 assert measure is not None
-                parts.append(measure.measure(to_canonical(made.crops[some]), found[some], some))
+                parts.append(measure.measure(to_canonical(crops()[some]), found[some], some))
             names = list(parts[0]) if parts else []
             values = {n: np.concatenate([p[n] for p in parts]).astype(np.float64) for n in names}
             np.savez(out / "measures.npz", **values)  # type: ignore[arg-type]
 
-        folder = self.run.stage(f"{self.STAGES}/{slug}/{file_name(attack)}", inputs, build).folder
-
-        def load(name: str) -> NDArray[Any]:
-            found: NDArray[Any] = np.load(folder / name, allow_pickle=False)
-            return found
-
+        folder = self.run.stage(f"{self.STAGES}/{slug}/{file_name(attack)}", told, look).folder
         with np.load(folder / "measures.npz", allow_pickle=False) as kept:
             measures = {name: kept[name] for name in kept.files}
-        vectors_by_judge = {j.name: load(f"{file_name(j.name)}.npy") for j in self.judges}
-        return Made(load("redetected.npy"), vectors_by_judge, measures, load("shown.npy"))
+        vectors_by_judge = {
+            j.name: _load(judged.folder / f"{file_name(j.name)}.npy") for j in self.judges
+        }
+        shown = _load(folder / "shown.npy")
+        return Made(_load(judged.folder / REDETECTED), vectors_by_judge, measures, shown)
+
+    def _judge(self, crops: NDArray[np.uint8], name: str, out: Path) -> None:
+        """Every judge's templates of reconstructions, and the faces that are found in them."""
+        # Faces are looked for in processes of their own, while the judges compute here.
+        with ThreadPoolExecutor(1) as beside:
+            looking = beside.submit(find_faces, crops, name, Watch.quiet())
+            for judge in self.judges:
+                seen = embed_pictures(judge.backbone, crops, name, self.watch)
+                np.save(out / f"{file_name(judge.name)}.npy", seen, allow_pickle=False)
+            with self.watch.task(f"look for faces in {name}"):
+                found = looking.result()
+        np.save(out / REDETECTED, found, allow_pickle=False)
 
     def compared(
         self,
@@ -283,3 +297,8 @@ class Workbench:
         pairs = mated_across(self.names[rows], self.names[leaked])
         other = rows[pairs.first] != leaked[pairs.second]
         return Pairs(pairs.first[other], pairs.second[other])
+
+
+def _load(path: Path) -> NDArray[Any]:
+    found: NDArray[Any] = np.load(path, allow_pickle=False)
+    return found

@@ -205,9 +205,9 @@ class _Attacker:
     def with_scores(self) -> Plan:
         """A matcher told how alike each template and the attacker's own faces are."""
         known = len(self.bench.known)
-        vectors = self._kept(
-            "scores", {"queries": known}, lambda: (from_scores(self.system), {})
-        )[0]
+        vectors = self._kept("scores", {"queries": known}, lambda: (from_scores(self.system), {}))[
+            0
+        ]
         return self._plan(
             "scheme",
             "templates from scores, then the decoder of plain templates",

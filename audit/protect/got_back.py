@@ -1,4 +1,4 @@
-"""Which pre-image attack an attacker takes: the one that did best on people of the attacker's own."""
+"""Which pre-image attack an attacker takes: the one that did best on the attacker's own people."""
 
 from __future__ import annotations
 

@@ -16,9 +16,7 @@ from biometrics.faces.expression import attributes_of
 YES, NO = {"1", "true", "yes", "y"}, {"0", "false", "no", "n", "-1"}
 
 
-def read_attributes(
-    sizes: ProtectSettings, people: People
-) -> Mapping[str, NDArray[np.bool_]]:
+def read_attributes(sizes: ProtectSettings, people: People) -> Mapping[str, NDArray[np.bool_]]:
     """By name, whether the picture of each face shows it, bool [M]; empty without labels.
 
     The file has one line a picture (``template_id``, the path below the folder of faces) or one a

@@ -31,7 +31,6 @@ Key = tuple[str, str, str]
 IS_PLAIN = NotMeasured(not_measured="the others are compared with this row")
 NO_KEY = NotMeasured(not_measured="there is no key to change: a new template is the old one")
 NONE_RECOVERED = NotMeasured(not_measured="this attack gets no template back")
-OTHER_JUDGE = NotMeasured(not_measured="a judge without protection keeps no keys")
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,8 @@ def control_rows(system: System, name: str, made: Made, says: str) -> list[Prote
     bench = system.bench
     rates = _protected(system, made)
     columns, _ = _columns(system, bench.target, True, rates, None)
-    for change in ("difference", "type2_difference", "revoked_type1", "revoked_type2"):
-        columns.pop(change)
+    for name in ("difference", "type2_difference", "revoked_type1", "revoked_type2"):
+        columns.pop(name)
     return [
         ProtectionResult(
             **scheme_facts(system),
@@ -154,11 +153,6 @@ def label_of(system: System) -> str:
     return f"{name} ({told})" if told else name
 
 
-def interval_of(system: System, values: NDArray[Any], *, rates: bool = True) -> Estimate:
-    """Mean over people of a value of each leaked row [N]."""
-    return _mean_of(system, values, rates=rates)
-
-
 def _shared(plan: Plan) -> dict[str, Any]:
     return scheme_facts(plan.system) | {
         "key_known": plan.key_known,
@@ -184,8 +178,9 @@ def _columns(
     system: System, judge: str, protected: bool, rates: _Rates, plain: Seen | None
 ) -> tuple[dict[str, ByFmr], dict[Key, Values]]:
     """The rates of one judge at every FMR, and those of every person behind them."""
-    names = ("type1", "type2", "type2_reference", "tmr", "reconstruction_fmr")
-    names += ("revoked_type1", "revoked_type2", "difference", "type2_difference")
+    names = ["type1", "type2", "type2_reference", "tmr", "reconstruction_fmr"]
+    names += ["difference", "type2_difference"]
+    names += ["revoked_type1", "revoked_type2"] if protected else []
     columns: dict[str, ByFmr] = {name: {} for name in names}
     kept: dict[Key, Values] = {}
     side = f"{judge} protected" if protected else judge
@@ -200,9 +195,9 @@ def _columns(
             columns[name][cut.label] = _over_people(system, values)
         columns["tmr"][cut.label] = columns["type2_reference"][cut.label]
         columns["reconstruction_fmr"][cut.label] = estimate(rates.of_others(cut.value))
-        for name in ("revoked_type1", "revoked_type2"):
-            if name not in found:
-                columns[name][cut.label] = NO_KEY if protected else OTHER_JUDGE
+        for name in columns:
+            if name.startswith("revoked") and name not in found:
+                columns[name][cut.label] = NO_KEY
         for name, of in (("difference", "type1"), ("type2_difference", "type2")):
             before = None if plain is None else plain.by_subject.get((side, of, cut.label))
             columns[name][cut.label] = _change(system, found[of], before)
@@ -218,7 +213,7 @@ def _protected(system: System, made: Made) -> _Rates:
     clean = np.where(usable[:, None], vectors, np.float32(0.0))
     pairs = system.stored.pairs
     owner = groups.index[pairs.first]
-    places = [0, system.renewed] if system.keyed else [0]
+    places = [0, system.renewed] if system.scheme.keyed else [0]
     own, other = [], []
     for place in places:
         came = system.scheme.protect_each(clean, system.keys(bench.rows, place))

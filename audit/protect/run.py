@@ -105,9 +105,7 @@ class _Trial:
         wanted = {"template"} & {*self.bench.sizes.leaks}
         if not wanted or "one-key" not in self.bench.sizes.knowledge or not system.scheme.keyed:
             return None
-        return System(
-            self.bench, system.choice, one_key=True, attributes=self.bench.attributes
-        )
+        return System(self.bench, system.choice, one_key=True, attributes=self.bench.attributes)
 
     def _tried(self, plan: Plan) -> list[ProtectionResult]:
         made = decoded(plan)

@@ -112,6 +112,8 @@ class System:
     def keys(self, rows: NDArray[np.intp], place: int = 0) -> Keys:
         """The key of the person of each row; ``place`` counts this person's enrolments, each under
         another key."""
+        if not self.scheme.keyed or self.one_key:
+            return np.full(len(rows), place if self.scheme.keyed else 0, dtype=np.int64)
         seed = self.bench.config.seed
         names, index = np.unique(self.bench.names[rows], return_inverse=True)
         drawn = [int(unit_hash(n, purpose="key", seed=seed) * self.n_keys) for n in names]
@@ -120,8 +122,9 @@ class System:
 
     @property
     def renewed(self) -> int:
-        """The ``place`` of the key that everybody gets after the leak."""
-        return max(self.bench.sizes.records[-1], 1) if self.keyed else 0
+        """The ``place`` of the key that everybody gets after the leak: of those that leak together
+        it is none."""
+        return 1 if self.one_key else self.n_keys - 1
 
     @functools.cached_property
     def stored(self) -> Stored:

@@ -140,7 +140,7 @@ class GeometrySettings(Sizes):
     inverted_people: int | None = Field(default=None, ge=2)
 
     QUICK: ClassVar[dict[str, Any]] = {
-        "rotations": (-30, 30, 60, 90, 180),
+        "rotations": (30, 90, 180),
         "pairs": 800,
         "threshold_people": 260,  # 33,670 pairs: enough for an FMR of 1e-3
         "inverted_people": 100,
@@ -229,10 +229,10 @@ class QualitySettings(Sizes):
 
     QUICK: ClassVar[dict[str, Any]] = {
         "subjects": 100,
-        "blur": (2.0, 4.0),
-        "low_resolution": (32, 16),
-        "jpeg": (20, 5),
-        "noise": (25.0, 50.0),
+        "blur": (4.0,),
+        "low_resolution": (16,),
+        "jpeg": (5,),
+        "noise": (50.0,),
     }
 
 

@@ -132,7 +132,7 @@ def test_the_figures_stay_and_nothing_else(run: Path, audited: Audited) -> None:
     done = purge(run)
     assert (done.files, done.cached) == (gone, PICTURES)
     check_clean(run)
-    assert files(run) == KEPT - {"compare.yaml", "stress.yaml", LOGO}
+    assert files(run) == KEPT - {"compare.yaml", "stress.yaml", "protect.yaml", LOGO}
     assert load_results(run) == before.model_copy(update={"samples": []})
     assert (run / "outcomes.parquet").read_bytes() == outcomes
     assert (run / "results.csv").read_bytes() == table
