@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import erfcx
 
 from attacks.preimage.base import Matrix, register_preimage
-from attacks.preimage.directions import OfRows
+from attacks.preimage.direction_attack import OfRows
 from attacks.preimage.messages import Numbers, Told, directions_by_messages
 from biometrics.protection.base import Centred, Keys, Vectors
 from biometrics.protection.biohash import NAME, BioHash
@@ -58,5 +58,4 @@ def tell_bits(expected: Numbers, deviation: Numbers, codes: Vectors) -> Told:
     agreed = signs * expected / deviation
     # φ(a) / Φ(a), which holds far out too: erfcx grows past float32 only where the ratio is 0.
     ratio = np.float32(np.sqrt(2.0 / np.pi)) / erfcx(agreed * np.float32(-np.sqrt(0.5)))
-    curvature = np.einsum("bp,bp->b", ratio, ratio + agreed) / deviation[:, 0] ** 2
-    return Told(signs * ratio / deviation, curvature)
+    return Told(signs * ratio / deviation, ratio * (ratio + agreed) / np.square(deviation))

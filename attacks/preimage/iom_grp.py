@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from attacks.preimage.base import Matrix, register_preimage
-from attacks.preimage.directions import OfRows
+from attacks.preimage.direction_attack import OfRows
 from attacks.preimage.messages import Numbers, Told, directions_by_messages
 from attacks.preimage.winners import tell_winners
 from biometrics.protection.base import Centred, Keys, Vectors

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from attacks.preimage.base import Matrix, register_preimage
-from attacks.preimage.directions import OfRows, Prior, distinct
+from attacks.preimage.direction_attack import OfRows, Prior, distinct
 from biometrics.metrics.scores import row_blocks
 from biometrics.protection.base import Centred, Keys, Vectors
 from biometrics.protection.random_projection import NAME, RandomProjection
@@ -34,11 +34,11 @@ class _Linear(OfRows):
 
     @abstractmethod
     def expected(self) -> Matrix:
-        """b [D]."""
+        """What is expected beforehand, b [D]."""
 
     @abstractmethod
     def inverse(self, grams: Matrix) -> Matrix:
-        """S [T, D, D] of G [T, D, D]."""
+        """Inverses S [T, D, D] of G [T, D, D]."""
 
     def directions(self, protected: Vectors, keys: Keys) -> Matrix:
         """Solutions; G is inverted once for each set of keys in a block of templates."""

@@ -18,7 +18,7 @@ FARTHEST = np.float32(60.0)
 
 
 def tell_winners(expected: Numbers, deviation: Numbers, codes: Vectors, hashes: int) -> Told:
-    """Slopes of the log chance that the winners of codes [B, hashes * choices] win.
+    """Slopes of the log chance that the winners of a code win.
 
     Args:
         expected: of each value, [B, hashes * choices].
@@ -32,6 +32,6 @@ def tell_winners(expected: Numbers, deviation: Numbers, codes: Vectors, hashes: 
     ahead = scale * (values - values[won].reshape(*won.shape[:2], 1))
     chances = np.exp(np.minimum(ahead, FARTHEST, out=ahead), out=ahead)
     chances /= np.einsum("bmq->bm", chances)[:, :, None]
-    surest = np.einsum("bmq,bmq->b", chances, chances)
     slope = scale * (won - chances)
-    return Told(slope.reshape(codes.shape), np.square(scale[:, 0, 0]) * (hashes - surest))
+    curvature = chances * (1.0 - chances) * np.square(scale)
+    return Told(slope.reshape(codes.shape), curvature.reshape(codes.shape))

@@ -7,9 +7,8 @@ recovered direction becomes a template again with the scheme's mean and the usua
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,17 +92,10 @@ class OfRows(OfDirections):
     def sums(self, weights: Matrix, keys: Keys) -> Matrix:
         """``Σ_r A_rᵀ w_r`` [N, D] of weights [N, R, P], where A_r are the rows of key r."""
         flat, found = weights.reshape(-1, weights.shape[2]), np.zeros((keys.size, self.scheme.dim))
-        for group in key_groups(keys, {key: self.scheme.rows(key) for key in distinct(keys)}):
-            found[group.records] = flat[group.records] @ group.rows
+        for key, records in key_groups(keys).items():
+            found[records] = flat[records] @ self.scheme.rows(key)
         summed: Matrix = found.reshape(*keys.shape, -1).sum(axis=1)
         return summed
-
-
-class KeyGroup(NamedTuple):
-    """Records under one key: its rows [P, D], and which records, counted over [N, R]."""
-
-    rows: NDArray[np.floating]
-    records: NDArray[np.intp]
 
 
 def distinct(keys: Keys) -> list[int]:
@@ -111,7 +103,7 @@ def distinct(keys: Keys) -> list[int]:
     return [int(key) for key in np.unique(keys)]
 
 
-def key_groups(keys: Keys, rows: Mapping[int, NDArray[np.floating]]) -> list[KeyGroup]:
-    """The records of each key that occurs."""
+def key_groups(keys: Keys) -> dict[int, NDArray[np.intp]]:
+    """Which records, counted over [N, R], are under each key."""
     flat = keys.ravel()
-    return [KeyGroup(rows[key], np.flatnonzero(flat == key)) for key in distinct(keys)]
+    return {key: np.flatnonzero(flat == key) for key in distinct(keys)}
