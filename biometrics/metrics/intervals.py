@@ -84,7 +84,7 @@ def mean_under(values: ArrayLike, draws: Draws, *, rates: bool) -> Interval:
     """:func:`mean_over_subjects`, its bootstrap under draws of another kind."""
     x = _checked(values, rates=rates)
     n, value = len(x), float(x.mean())
-    if rates and _n_differing(x) < MIN_DIFFERING:
+    if rates and n_differing(x) < MIN_DIFFERING:
         return Interval(value, *clopper_pearson(float(x.sum()), n), n)
     if n == 1:
         return Interval(value, None, None, 1)
@@ -113,7 +113,7 @@ def difference_under(a: ArrayLike, b: ArrayLike, draws: Draws, *, rates: bool) -
         raise ValueError(f"cannot pair {len(left)} subjects with {len(right)}")
     d = left - right
     n, value = len(d), float(d.mean())
-    if rates and _n_differing(d) < MIN_DIFFERING:
+    if rates and n_differing(d) < MIN_DIFFERING:
         level = (1.0 + LEVEL) / 2.0
         gain = clopper_pearson(float(np.maximum(d, 0.0).sum()), n, level)
         loss = clopper_pearson(float(np.maximum(-d, 0.0).sum()), n, level)
@@ -158,7 +158,7 @@ def two_way_under(
     n_pairs = int(np.triu(valid | valid.T).sum())
     if rates:
         outcomes = _row_and_column_means(cells, valid)
-        if _n_differing(outcomes) < MIN_DIFFERING:
+        if n_differing(outcomes) < MIN_DIFFERING:
             return Interval(value, *clopper_pearson(value * len(outcomes), len(outcomes)), n_pairs)
     limits = _bootstrap_cells(cells, valid, value, draws, columns or draws)
     return Interval(value, *limits, n_pairs)
@@ -175,6 +175,12 @@ def clopper_pearson(k: float, n: int, level: float = LEVEL) -> Limits:
     low = 0.0 if k <= edge else float(betaincinv(k, n - k + 1.0, tail))
     high = 1.0 if k >= n - edge else float(betaincinv(k + 1.0, n - k, 1.0 - tail))
     return Limits(low, high)
+
+
+def n_differing(x: NDArray[np.float64]) -> int:
+    """Subjects apart from the commonest outcome; the rounding hides the order of summation."""
+    _, counts = np.unique(np.round(x, 12), return_counts=True)
+    return int(len(x) - counts.max())
 
 
 def subject_means(values: ArrayLike, index: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -257,10 +263,11 @@ def _around(
     usable = weights > 0.0  # two-way, a draw of one subject only, S times, holds no pair
     if not usable.any():
         return None, None
-    return _percentiles(value + sums[usable] / weights[usable])
+    return percentile_limits(value + sums[usable] / weights[usable])
 
 
-def _percentiles(draws: NDArray[np.float64]) -> Limits:
+def percentile_limits(draws: NDArray[np.float64]) -> Limits:
+    """The two ends between which 95 % of the draws lie."""
     tail = 100.0 * (1.0 - LEVEL) / 2.0
     low, high = np.percentile(draws, [tail, 100.0 - tail])
     return Limits(float(low), float(high))
@@ -274,12 +281,6 @@ def _row_and_column_means(
     sums = filled.sum(axis=0) + filled.sum(axis=1)
     means: NDArray[np.float64] = sums[counts > 0] / counts[counts > 0]
     return means
-
-
-def _n_differing(x: NDArray[np.float64]) -> int:
-    """Subjects apart from the commonest outcome; the rounding hides the order of summation."""
-    _, counts = np.unique(np.round(x, 12), return_counts=True)
-    return int(len(x) - counts.max())
 
 
 def _checked(values: Any, *, rates: bool) -> NDArray[np.float64]:

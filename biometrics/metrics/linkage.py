@@ -19,6 +19,7 @@ from biometrics.metrics.intervals import (
     NotMeasured,
     clopper_pearson,
     mean_over_subjects,
+    n_differing,
 )
 from biometrics.metrics.scores import Similarity
 from biometrics.metrics.subject_scores import (
@@ -251,8 +252,7 @@ def _false_rate(found: _Cross, place: int, seed: int) -> Measured:
     linked, pairs = linked[there], pairs[there]
     n = len(pairs)
     rates = np.divide(linked, pairs, out=np.zeros(n), where=pairs > 0)
-    _, often = np.unique(np.round(rates, 12), return_counts=True)
-    if n - often.max() < MIN_DIFFERING:
+    if n_differing(rates) < MIN_DIFFERING:
         return Interval(float(value), *clopper_pearson(value * n, n), int(total))
     spread = mean_over_subjects(n * (linked - value * pairs) / total, rates=False, seed=seed)
     low, high = (value + (end or 0.0) for end in (spread.low, spread.high))
