@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from reports.figures import WIDTH, short
-from reports.label_places import place_labels
+from reports.point_names import Span, name_points
 from reports.results import CompareCell, CompareRow, Estimate, FormatRow, Measured
 from reports.theme import GREY, INK, MUTED, RED, SERIES, TEAL, styled
 from reports.words import percent
@@ -23,7 +23,6 @@ from reports.words import percent
 _LETTER = 0.075  # inches, of one letter of a label; wide, as fonts of readers differ
 _BEST = "best \u2198"
 _OWN = (0, (2, 1.2))  # dashes of the frame of an own model
-_LEADER = 8.0  # points between a point and its name from which a line joins them
 CROWDED = 6  # judges above which a map takes the width of the page
 _DARKEST = 0.62  # share of red in a cell of 100 %, at which ink is still readable on it
 
@@ -149,28 +148,13 @@ def _range(spans: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def _name_points(axes: Axes, drawn: Sequence[tuple[str, tuple[Measured, Measured]]]) -> None:
-    """Names beside the points, none over another; a thin line where one had to move away."""
-    if not drawn:
-        return
-    points = axes.transData.transform([[100 * x.value, 100 * y.value] for _, (x, y) in drawn])
-    texts = [axes.text(0, 0, short(name), fontsize=8.5) for name, _ in drawn]
-    extents = [text.get_window_extent() for text in texts]
-    sizes = np.array([[box.width + 2, box.height] for box in extents])
-    lines = [(_ends(x), (100 * y.value,) * 2) for _, (x, y) in drawn]
+    """Names beside the points, off their intervals and off the corner that is best."""
+    points = np.array([[100 * x.value, 100 * y.value] for _, (x, y) in drawn])
+    lines: list[Span] = [(_ends(x), (100 * y.value,) * 2) for _, (x, y) in drawn]
     lines += [((100 * x.value,) * 2, _ends(y)) for _, (x, y) in drawn]
-    corners = [corner for (x0, x1), (y0, y1) in lines for corner in ((x0, y0), (x1, y1))]
-    ends = axes.transData.transform(corners).reshape(-1, 4)
     frame = np.asarray(axes.get_window_extent().extents)
-    best = (frame[2] - 30, frame[1], frame[2], frame[1] + 14)
-    marks = np.concatenate([np.tile(points, 2), ends]) + np.array([-3.5, -3.5, 3.5, 3.5])
-    places = place_labels(points, sizes, frame, np.concatenate([marks, [best]]))
-    to_data = axes.transData.inverted().transform
-    for text, place, point in zip(texts, places, points, strict=True):
-        text.set(position=to_data((place[0] + 1, (place[1] + place[3]) / 2)), va="center")
-        near = np.clip(point, place[:2], place[2:])
-        if np.linalg.norm(near - point) > _LEADER:
-            ends = to_data([point, near])
-            axes.plot(ends[:, 0], ends[:, 1], color=GREY, linewidth=0.6, zorder=1)
+    best = np.array([[frame[2] - 30, frame[1], frame[2], frame[1] + 14]])
+    name_points(axes, [name for name, _ in drawn], points, lines, best)
 
 
 def _square(

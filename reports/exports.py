@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from reports.compare_exports import COMPARE_COLUMNS, Number, numbers_of
 from reports.files import write_private
+from reports.protection_exports import (
+    PROTECTION_COLUMNS,
+    ProtectionValue,
+    protection_values,
+)
 from reports.results import (
     AttackResult,
     Estimate,
@@ -16,6 +22,7 @@ from reports.results import (
     Measured,
     Results,
     is_comparison,
+    is_protection,
     is_stress,
 )
 from reports.stress_exports import STRESS_COLUMNS, StressValue, values_of
@@ -55,8 +62,9 @@ def write_csv(results: Results, path: Path) -> None:
     Ranks and the mean similarity have no FMR; the detection rate, the measures of likeness and what
     an attack cost have neither FMR nor judge: those cells are empty. So are value, low and high
     where ``not_measured`` says why. Costs are plain numbers, so they have no n. A comparison has
-    columns of its own (:data:`COMPARE_COLUMNS`), and so has a stress run
-    (:data:`reports.stress_exports.STRESS_COLUMNS`).
+    columns of its own (:data:`COMPARE_COLUMNS`), and so have a stress run
+    (:data:`reports.stress_exports.STRESS_COLUMNS`) and a run about protection
+    (:data:`reports.protection_exports.PROTECTION_COLUMNS`).
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -66,6 +74,9 @@ def write_csv(results: Results, path: Path) -> None:
     elif is_stress(results):
         writer.writerow(STRESS_COLUMNS)
         writer.writerows(_stressed(value) for value in values_of(results.stress))
+    elif is_protection(results):
+        writer.writerow(PROTECTION_COLUMNS)
+        writer.writerows(_protected(value) for value in protection_values(results.protections))
     else:
         writer.writerow(COLUMNS)
         writer.writerows(_audited(results))
@@ -103,6 +114,21 @@ def _stressed(told: StressValue) -> tuple[str, ...]:
         harmless(told.measure),
         *end,
         harmless(row.note),
+    )
+
+
+def _protected(told: ProtectionValue) -> tuple[str, ...]:
+    """In the order of PROTECTION_COLUMNS."""
+    row, value = told.row, told.value
+    end = (repr(value), "", "", "", "") if isinstance(value, int) else _estimate(value)
+    settings = json.dumps(row.parameters, sort_keys=True) if row.parameters else ""
+    names = (harmless(row.backbone), harmless(row.attack), told.knowledge, _flag(row.key_known))
+    return (
+        *(harmless(row.scheme), harmless(row.label), row.family, _flag(row.keyed)),
+        *(settings, _flag(row.control), *names, row.leak),
+        *(str(row.records), str(row.queries), harmless(row.method)),
+        *(harmless(row.judge), row.judged, _flag(row.unseen), harmless(told.linker)),
+        *(told.fmr, harmless(told.measure), *end, harmless(row.note)),
     )
 
 

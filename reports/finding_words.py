@@ -46,9 +46,14 @@ class Step:
     fact: Fact | None
 
 
+def shown_findings(results: Results) -> list[Shown]:
+    """All findings, the worst first."""
+    return [Shown(i + 1, f, _facts(f)) for i, f in enumerate(ranked(results.findings))]
+
+
 def finding_context(results: Results) -> dict[str, Any]:
     """What a page needs to print findings and what to do first."""
-    shown = [Shown(i + 1, f, _facts(f)) for i, f in enumerate(ranked(results.findings))]
+    shown = shown_findings(results)
     return {
         "steps": _steps(shown),
         "no_more": _no_more(results),

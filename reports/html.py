@@ -22,14 +22,23 @@ from reports.files import write_private
 from reports.finding_words import finding_context
 from reports.headline import MEANING
 from reports.pdf import PDF_NAME, write_pdf
+from reports.protection_page import protection_context
 from reports.report_page import report_context
-from reports.results import RESULTS_NAME, Results, is_comparison, is_stress, load_results
+from reports.results import (
+    RESULTS_NAME,
+    Results,
+    is_comparison,
+    is_protection,
+    is_stress,
+    load_results,
+)
 from reports.stress_page import stress_context
 
 REPORT_NAME = "report.html"
 _TEMPLATE = "report.html.j2"
 _COMPARISON = "compare.html.j2"
 _STRESS = "stress.html.j2"
+_PROTECTION = "protection.html.j2"
 _STYLE = "style.css"
 
 
@@ -65,6 +74,8 @@ def render_page(results: Results, run: Path, *, reveal: bool = False) -> str:
         name, own = _COMPARISON, compare_context(results.compare)
     elif is_stress(results):
         name, own = _STRESS, stress_context(results, run, reveal=reveal)
+    elif is_protection(results):
+        name, own = _PROTECTION, protection_context(results, run, reveal=reveal)
     else:
         name, own = _TEMPLATE, report_context(results, run, reveal=reveal)
     return _environment().get_template(name).render(context | own)

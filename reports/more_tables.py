@@ -1,14 +1,11 @@
-"""Tables of what an audit fills only when asked: stress, protection, comparison, gates."""
+"""Tables of what an audit fills only when asked: stress, comparison, gates."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from reports.compare_tables import difference_table, fmr_table
-from reports.results import Estimate, Results
+from reports.results import Results
 from reports.stress_tables import stress_tables
-from reports.tables import fmr_keys
-from reports.words import DASH, Cell, Kind, Table, fmr_label, number
+from reports.words import Cell, Table, number
 
 
 def extension_tables(results: Results) -> list[Table]:
@@ -17,7 +14,6 @@ def extension_tables(results: Results) -> list[Table]:
     tables = (
         _gates(results),
         *stress_tables(results.stress),
-        _protections(results),
         *([] if compare is None else [fmr_table(compare), difference_table(compare)]),
     )
     return [table for table in tables if table.rows]
@@ -37,25 +33,3 @@ def _gates(results: Results) -> Table:
             ]
         )
     return table
-
-
-def _protections(results: Results) -> Table:
-    table = Table("Protection", ("Scheme", "Attack", "Judge", "FMR", "Type-I", "Type-II", "TMR"))
-    for row in results.protections:
-        known = "key known to the attacker" if row.key_known else "key secret"
-        head = [Cell(row.scheme, detail=known), Cell(row.attack), Cell(row.judge)]
-        _by_fmr(table, head, ((row.type1, "rate"), (row.type2, "rate"), (row.tmr, "rate")))
-    return table
-
-
-def _by_fmr(
-    table: Table,
-    head: list[Cell],
-    measures: Sequence[tuple[Mapping[str, Estimate], Kind]],
-) -> None:
-    keys = fmr_keys(key for values, _ in measures for key in values)
-    for key in keys:
-        cells = [table.estimate(values.get(key), kind) for values, kind in measures]
-        table.rows.append([*head, Cell(fmr_label(key)), *cells])
-    if not keys:
-        table.rows.append([*head, Cell(DASH), *(table.estimate(None) for _ in measures)])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
-from reports.schema import NOT_RUN, ByFmr, Estimate, Model, RelativePath
+from reports.schema import HEADLINE_FMR, NOT_RUN, ByFmr, Estimate, FmrKey, Model, RelativePath
 
 UNPROTECTED = "none"
 """The ``scheme`` of the rows that all others are compared with."""
@@ -24,6 +24,18 @@ template's own key. ``all-keys``: several protected templates of each person and
 
 Leak = Literal["template", "score", "decision"]
 """What leaked: protected templates, or only the scores, or the yes and no, of a matcher."""
+
+
+class ProtectionLimits(Model):
+    """What a scheme has to keep before it is recommended, both at one FMR.
+
+    ``max_sar`` is the highest upper bound of Type-I; ``max_loss`` the largest share of recognition
+    (TMR) that the protection may cost. Both are shares from 0 to 1.
+    """
+
+    fmr: FmrKey = HEADLINE_FMR
+    max_sar: NonNegativeFloat | None = None
+    max_loss: NonNegativeFloat | None = None
 
 
 class Linkage(Model):

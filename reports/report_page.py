@@ -12,6 +12,7 @@ from reports.gallery import build_gallery
 from reports.headline import top_of
 from reports.likeness_tables import glossary, likeness_tables
 from reports.more_tables import extension_tables
+from reports.protection_page import protection_view
 from reports.results import Results
 from reports.search import search_sentences, search_tables
 from reports.store_tables import store_context
@@ -47,6 +48,7 @@ def report_context(results: Results, run: Path, *, reveal: bool) -> dict[str, An
         "search_says": search_sentences(results.search, fmr),
         "stressed": bool(results.stress or results.protections),
         "extensions": extension_tables(results),
+        "protection": protection_view(results, run, reveal=reveal),
         **store_context(results),
     }
 

@@ -58,6 +58,7 @@ from reports.protection_results import (
     Leak,
     Linkage,
     ProtectionFamily,
+    ProtectionLimits,
     ProtectionResult,
     ProtectionSample,
 )
@@ -142,6 +143,7 @@ __all__ = [
     "PredictedAgreement",
     "ProjectionCheck",
     "ProtectionFamily",
+    "ProtectionLimits",
     "ProtectionResult",
     "ProtectionSample",
     "Provenance",
@@ -264,6 +266,7 @@ class Results(Model):
     search: list[SearchResult] = Field(default_factory=list)
     stress: list[StressResult] = Field(default_factory=list)
     protections: list[ProtectionResult] = Field(default_factory=list)
+    protection_limits: ProtectionLimits | None = None
     compare: CompareResult | None = None
     store: StoreSummary | None = None
     findings: list[Finding] = Field(default_factory=list)

@@ -36,8 +36,8 @@ class Strip:
     people: list[list[Band]]
 
 
-class Strips:
-    """Makes strips out of files of a run, within one budget of bytes.
+class Pictures:
+    """Shows files of a run, within one budget of bytes.
 
     Args:
         results: whose people are blurred unless they are generated or ``reveal`` is set.
@@ -49,6 +49,27 @@ class Strips:
         generated = results.faces is not None and results.faces.generated
         self.blurred = not (reveal or generated)
         self._loader = Loader(run, self.blurred, side=SIDE, budget=_BUDGET)
+
+    def caption(self, people: int) -> str:
+        """What is said below a strip that had so many people to choose from."""
+        more = f" {PEOPLE} of {people} people are shown." if people > PEOPLE else ""
+        blurred = (
+            " Pictures of people are blurred; faceleak report --reveal shows them."
+            if self.blurred
+            else ""
+        )
+        return f"Chosen before any result was known.{more}{blurred}"
+
+    def picture(self, name: str | None, alt: str, *, reconstruction: bool) -> Picture:
+        """One file; an empty place without a name."""
+        if name is None:
+            return Picture("", "")
+        uri, instead = self._loader.embed(name, reconstruction=reconstruction)
+        return Picture(uri, f"Blurred: {alt}" if self.blurred else alt, instead)
+
+
+class Strips(Pictures):
+    """Strips of a stress run."""
 
     def of(self, rows: Sequence[StressResult]) -> Iterator[Strip]:
         """One strip for each backbone that has pictures, of the first attack."""
@@ -75,22 +96,13 @@ class Strips:
             by = f", rebuilt by {attacks[0]}" if attacks else ""
             yield Strip(
                 f"Templates of {backbone}{by}",
-                self._caption(len(people)),
+                self.caption(len(people)),
                 heads,
                 [
                     list(self._bands(f"person {i + 1} ({who})", people[who], heads))
                     for i, who in enumerate(shown)
                 ],
             )
-
-    def _caption(self, people: int) -> str:
-        more = f" {PEOPLE} of {people} people are shown." if people > PEOPLE else ""
-        blurred = (
-            " Pictures of people are blurred; faceleak report --reveal shows them."
-            if self.blurred
-            else ""
-        )
-        return f"Chosen before any result was known.{more}{blurred}"
 
     def _bands(
         self, who: str, samples: Sequence[StressSample | None], labels: Sequence[str]
@@ -108,16 +120,12 @@ class Strips:
             yield Band(
                 words,
                 [
-                    self._picture(name, f"{words}, {label}, {who}", kind)
+                    self.picture(
+                        name, f"{words}, {label}, {who}", reconstruction=kind != "perturbed"
+                    )
                     for name, label in zip(names, labels, strict=True)
                 ],
             )
-
-    def _picture(self, name: str | None, alt: str, kind: str) -> Picture:
-        if name is None:
-            return Picture("", "")
-        uri, instead = self._loader.embed(name, reconstruction=kind != "perturbed")
-        return Picture(uri, f"Blurred: {alt}" if self.blurred else alt, instead)
 
 
 def _name(sample: StressSample | None, kind: str) -> str | None:

@@ -42,6 +42,7 @@ class Table:
     rows: list[list[Cell]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     below: list[str] = field(default_factory=list)  # what is said once for whole columns
+    groups: Sequence[tuple[str, int]] = ()  # headings above the columns: words, columns below them
 
     def note(self, text: str) -> str:
         """The number of the footnote ``text``; the same text is printed once."""

@@ -1,0 +1,236 @@
+"""The tables of protection: a line a scheme with its properties, and what stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reports.protection_numbers import (
+    attack_tables,
+    linkage_table,
+    measure_tables,
+    missing_table,
+    recognition_table,
+    scheme_table,
+)
+from reports.protection_select import (
+    KEY_KNOWN,
+    KNOWLEDGE,
+    REVOKED,
+    Setting,
+    Strongest,
+    at,
+    attacked,
+    backbones_of,
+    by_setting,
+    closest_linkage,
+    is_control,
+    is_keyed,
+    is_silent,
+    labels_of,
+    linked,
+    of_backbone,
+    plain_rows,
+    protection_fmr,
+    strongest,
+    why_not,
+    with_keys,
+    without_controls,
+)
+from reports.protection_words import FAMILIES, KNOWN, LINKED, attack_words
+from reports.results import (
+    NOT_RUN,
+    Estimate,
+    Knowledge,
+    Linkage,
+    Measured,
+    NotMeasured,
+    ProtectionResult,
+    far_above_nominal,
+)
+from reports.tables import EVERYBODYS_FACE
+from reports.words import Cell, Table, count, fmr_label, gathered, interval, main
+
+GROUPS = (
+    ("", 1),
+    ("Irreversibility, attacker with the keys", 3),
+    ("Unlinkability", 3),
+    ("Renewability", 1),
+    ("Recognition (TMR)", 4),
+    ("Cost", 2),
+)
+COLUMNS = (
+    "Scheme",
+    Cell("Type-I", detail="strongest attack"),
+    Cell("Type-II", detail="strongest attack"),
+    Cell("Cosine", detail="recovered"),
+    Cell("D_sys", detail="keys secret"),
+    Cell("D_sys", detail="keys known"),
+    Cell("Maximal", detail="bits"),
+    Cell("SAR", detail="after revocation"),
+    Cell("Before", detail="unprotected"),
+    Cell("Stolen key", detail="protected"),
+    Cell("Change", detail="paired"),
+    Cell("Genuine key", detail="impostors have their own"),
+    Cell("Size", detail="bits"),
+    Cell("Time", detail="µs a template"),
+)
+_NO_KEY = Cell("no key", tone="missing")
+_NO_ATTACK = NotMeasured(not_measured="no attack that has the keys was tried")
+_SECRET: tuple[Knowledge, ...] = tuple(name for name in KNOWLEDGE if name not in KEY_KNOWN)
+
+
+def summary_tables(rows: Sequence[ProtectionResult]) -> list[Table]:
+    """One table a backbone, a line a scheme: the three properties of ISO/IEC 24745 as far as they
+    were measured, what they cost in recognition, size and time. Controls have a table of theirs."""
+    told = without_controls(rows)
+    fmr = protection_fmr(told)
+    tables = [_summary(of_backbone(told, name), name, fmr) for name in backbones_of(told)]
+    return [table for table in tables if table.rows]
+
+
+def _summary(rows: Sequence[ProtectionResult], backbone: str, fmr: str | None) -> Table:
+    at_fmr = f", rates at FMR {fmr_label(fmr)}" if fmr else ""
+    table = Table(f"Templates of {backbone} under protection{at_fmr}", COLUMNS, groups=GROUPS)
+    labels = labels_of(rows)
+    for key, some in by_setting(rows).items():
+        table.rows.append(_line(table, key, labels[key], some, fmr))
+    return gathered(table)
+
+
+def _line(
+    table: Table, key: Setting, label: str, rows: Sequence[ProtectionResult], fmr: str | None
+) -> list[Cell]:
+    plain = plain_rows(rows)
+    keyed = is_keyed(rows)
+    notes = [row.note for row in rows if is_silent(row) and row.note]
+    lacking = NotMeasured(not_measured=notes[0]) if notes else NOT_RUN
+    keys = max((row.keys for row in rows), default=0)
+    about = [FAMILIES[rows[0].family], f"{count(keys)} keys" if keyed and keys else ""]
+    known = closest_linkage(rows, KEY_KNOWN)
+    secret = closest_linkage(rows, _SECRET)
+    return [
+        Cell(label, detail=", ".join(filter(None, about)), tone="strong"),
+        *(_sar_cell(table, rows, fmr, name) for name in ("type1", "type2")),
+        _cosine_cell(table, with_keys(rows)),
+        _linkage_cell(table, secret),
+        _linkage_cell(table, known) if keyed else _NO_KEY,
+        _maximal_cell(table, [secret, known]),
+        _revoked_cell(table, rows, fmr) if keyed else _NO_KEY,
+        table.estimate(_of(plain, "tmr_plain", fmr) or lacking),
+        table.estimate(_of(plain, "tmr", fmr) or lacking),
+        table.estimate(_of(plain, "tmr_difference", fmr) or lacking, "margin"),
+        table.estimate(_of(plain, "tmr_genuine_key", fmr) or lacking) if keyed else _NO_KEY,
+        _bits_cell(table, rows),
+        table.estimate(_microseconds(rows), "number"),
+    ]
+
+
+def _sar_cell(table: Table, rows: Sequence[ProtectionResult], fmr: str | None, rate: str) -> Cell:
+    told = with_keys(rows)
+    found = strongest(told, fmr, (rate,))
+    if found is None:
+        return table.estimate(why_not(told, fmr, (rate,)) if told else _why_no_attack(rows))
+    return _bound_cell(table, found, fmr)
+
+
+def _why_no_attack(rows: Sequence[ProtectionResult]) -> NotMeasured:
+    notes = [row.note for row in rows if row.note] if not attacked(rows) else []
+    return NotMeasured(not_measured="; ".join(dict.fromkeys(notes))) if notes else _NO_ATTACK
+
+
+def _bound_cell(table: Table, found: Strongest, fmr: str | None) -> Cell:
+    """A rate with the attack that reached it, and whether it is flattered."""
+    everybody = far_above_nominal(found.row.reconstruction_fmr.get(fmr or ""), fmr or "1e-3")
+    cell = table.estimate(found.value, flag=EVERYBODYS_FACE if everybody else "")
+    by = table.note(f"{attack_words(found.row)}.")
+    return replace(cell, note=", ".join(filter(None, [by, cell.note])))
+
+
+def _revoked_cell(table: Table, rows: Sequence[ProtectionResult], fmr: str | None) -> Cell:
+    """The worse of Type-I and Type-II against new templates under new keys."""
+    found = strongest(rows, fmr, REVOKED)
+    if found is None:
+        told = attacked(rows)
+        return table.estimate(why_not(told, fmr, REVOKED) if told else _why_no_attack(rows))
+    cell = table.estimate(found.value)
+    which = "Type-I" if found.rate == REVOKED[0] else "Type-II"
+    return replace(cell, note=table.note(f"{which}: {attack_words(found.row)}."))
+
+
+def _cosine_cell(table: Table, rows: Sequence[ProtectionResult]) -> Cell:
+    """The highest of any attack that recovers templates."""
+    found = [v for row in rows if isinstance(v := row.recovered_cosine, Measured)]
+    if found:
+        return table.estimate(max(found, key=lambda value: value.value), "number")
+    return table.estimate(rows[0].recovered_cosine if rows else _NO_ATTACK)
+
+
+def _linkage_cell(table: Table, linkage: Linkage | None) -> Cell:
+    """D_sys, its interval, and what chance gives."""
+    if linkage is None:
+        return table.estimate(NotMeasured(not_measured="no linker that knows as much was tried"))
+    cell = table.estimate(linkage.d_sys, "number")
+    if not isinstance(linkage.d_sys, Measured):
+        return cell
+    null = linkage.null
+    chance = (
+        f"chance {interval(null, 'number') or main(null, 'number')}"
+        if isinstance(null, Measured)
+        else "chance not measured"
+    )
+    found = linked(linkage)
+    words = f"{linkage.linker}; the linker {KNOWN[linkage.knowledge]}: {LINKED[found]}."
+    tone = cell.tone if found != "above" else "flag"
+    return replace(cell, extra=chance, note=table.note(words), tone=tone)
+
+
+def _maximal_cell(table: Table, found: Sequence[Linkage | None]) -> Cell:
+    told = [linkage.maximal for linkage in found if linkage is not None]
+    measured = [value for value in told if isinstance(value, Measured)]
+    if measured:
+        return table.estimate(max(measured, key=lambda value: value.value), "number")
+    return table.estimate(told[0] if told else None, "number")
+
+
+def _bits_cell(table: Table, rows: Sequence[ProtectionResult]) -> Cell:
+    bits = max(row.stored_bits for row in rows)
+    return Cell(count(bits)) if bits else table.estimate(NOT_RUN)
+
+
+def _microseconds(rows: Sequence[ProtectionResult]) -> Estimate:
+    told = [row.microseconds for row in rows]
+    return next((value for value in told if isinstance(value, Measured)), told[0])
+
+
+def _of(rows: Sequence[ProtectionResult], name: str, fmr: str | None) -> Estimate | None:
+    """The first of them that says something of a rate; measured ones first."""
+    told = [value for row in rows if (value := at(getattr(row, name), fmr)) is not None]
+    return next((value for value in told if isinstance(value, Measured)), next(iter(told), None))
+
+
+def scheme_tables(rows: Sequence[ProtectionResult], of: str) -> list[Table]:
+    """All numbers that attacks on some schemes gave, and what those schemes measure besides."""
+    return [*attack_tables(rows, of), *measure_tables(rows, of)]
+
+
+def price_tables(rows: Sequence[ProtectionResult], of: str) -> list[Table]:
+    """Recognition, linkage, size and speed of several schemes beside each other."""
+    tables = [recognition_table(rows, of), linkage_table(rows, of), scheme_table(rows, of)]
+    return [table for table in tables if table.rows]
+
+
+def control_tables(rows: Sequence[ProtectionResult]) -> list[Table]:
+    """Rows that only give the others their meaning."""
+    told = [row for row in rows if is_control(row) and not is_silent(row)]
+    tables: list[Table] = []
+    for name in backbones_of(told):
+        some, what = of_backbone(told, name), f"{name}, controls"
+        tables += [recognition_table(some, what), linkage_table(some, what)]
+        tables += scheme_tables(some, what)
+    return [table for table in tables if table.rows]
+
+
+def unmeasured_table(rows: Sequence[ProtectionResult]) -> Table:
+    """Rows that hold nothing but why."""
+    return missing_table([row for row in rows if is_silent(row)])
