@@ -238,6 +238,7 @@ class Workbench:
         def look(out: Path) -> None:
             kept = to_canonical(crops()[show]) if len(show) else NOTHING
             np.save(out / "shown.npy", kept, allow_pickle=False)
+            (out / "judged.txt").write_text(judged.folder.name, encoding="utf-8")
             found = _load(judged.folder / REDETECTED)
             parts: list[Mapping[str, NDArray[np.floating]]] = []
             for begin in range(0, len(vectors) if measure is not None else 0, BATCH):

@@ -47,7 +47,7 @@ class _Rates:
 
     cuts: Sequence[Cut]
     measure: Callable[[float], dict[str, Values]]
-    of_others: Callable[[float], Fact]
+    of_others: Mapping[str, Fact]
 
 
 def attack_rows(plan: Plan, made: Made, plain: Seen | None) -> Seen:
@@ -88,7 +88,7 @@ def attack_rows(plan: Plan, made: Made, plain: Seen | None) -> Seen:
 
 def silent_rows(plan: Plan) -> list[ProtectionResult]:
     """Rows of a plan that could not be tried: why."""
-    why = {fmr.label: NotMeasured(not_measured=plan.why) for fmr in plan.system.bench.config.fmr}
+    why: ByFmr = {fmr.label: NotMeasured(not_measured=plan.why) for fmr in plan.system.bench.config.fmr}
     bench = plan.system.bench
     return [
         ProtectionResult(
@@ -176,7 +176,7 @@ def _judges(bench: Workbench, attack: str) -> list[tuple[Judge, bool]]:
 
 def _columns(
     system: System, judge: str, protected: bool, rates: _Rates, plain: Seen | None
-) -> tuple[dict[str, ByFmr], dict[Key, Values]]:
+) -> tuple[dict[str, Any], dict[Key, Values]]:
     """The rates of one judge at every FMR, and those of every person behind them."""
     names = ["type1", "type2", "type2_reference", "tmr", "reconstruction_fmr"]
     names += ["difference", "type2_difference"]
@@ -194,7 +194,7 @@ def _columns(
             kept[side, name, cut.label] = values
             columns[name][cut.label] = _over_people(system, values)
         columns["tmr"][cut.label] = columns["type2_reference"][cut.label]
-        columns["reconstruction_fmr"][cut.label] = estimate(rates.of_others(cut.value))
+        columns["reconstruction_fmr"][cut.label] = estimate(rates.of_others[cut.label])
         for name in columns:
             if name.startswith("revoked") and name not in found:
                 columns[name][cut.label] = NO_KEY
@@ -230,11 +230,7 @@ def _protected(system: System, made: Made) -> _Rates:
         found["type2_reference"] = subject_means(genuine >= threshold, owner)
         return found
 
-    return _Rates(
-        system.cuts,
-        measure,
-        lambda threshold: system.accepted_of_others(clean, threshold, usable),
-    )
+    return _Rates(system.cuts, measure, system.accepted_of_others(clean, usable))
 
 
 def _plain(bench: Workbench, judge: Judge, made: Made) -> _Rates:
@@ -254,7 +250,10 @@ def _plain(bench: Workbench, judge: Judge, made: Made) -> _Rates:
             "type2_reference": found.type2_reference,
         }
 
-    return _Rates(judge.cuts, measure, lambda threshold: seen[threshold].reconstruction_fmr)
+    of_others = {
+        cut.label: seen[cut.value].reconstruction_fmr for cut in judge.cuts if cut.value is not None
+    }
+    return _Rates(judge.cuts, measure, of_others)
 
 
 def _over_people(system: System, values: Values) -> Estimate:

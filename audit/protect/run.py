@@ -29,7 +29,8 @@ from audit.targets_run import Work, run_targets
 from audit.watch import Watch
 from audit.workbench import Made
 from biometrics.protection.base import NoLabelsError
-from reports.results import UNPROTECTED, ProtectionResult
+from reports.protection_select import protection_fmr
+from reports.results import HEADLINE_FMR, UNPROTECTED, ProtectionLimits, ProtectionResult
 
 NAME = "protect"
 CONFIG_NAME = f"{NAME}.yaml"
@@ -69,7 +70,14 @@ def _rows(bench: Workbench) -> list[ProtectionResult]:
 
 
 def _document(rows: list[ProtectionResult], *, sizes: ProtectSettings) -> dict[str, Any]:
-    return {"protections": rows, "findings": protection_findings(rows, sizes)}
+    limits = ProtectionLimits(
+        fmr=protection_fmr(rows) or HEADLINE_FMR, max_sar=sizes.gate, max_loss=sizes.max_loss
+    )
+    return {
+        "protections": rows,
+        "protection_limits": limits,
+        "findings": protection_findings(rows, sizes),
+    }
 
 
 class _Trial:

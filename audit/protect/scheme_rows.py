@@ -49,7 +49,7 @@ def scheme_row(system: System) -> ProtectionResult:
             fmr: _less(system, found, before.get(fmr, found)) for fmr, found in after.items()
         },
         tmr_genuine_key=own,
-        realised_fmr={cut.label: _realised(system, cut) for cut in system.cuts},
+        realised_fmr=_realised(system),
         linkage=linkages(system),
         dim=system.stored.templates.shape[1],
         stored_bits=system.scheme.stored_bits,
@@ -119,11 +119,15 @@ def _keys(system: System) -> Keys:
     return keys[np.unique(groups.index[system.stored.pairs.first])]
 
 
-def _realised(system: System, cut: Cut) -> Estimate:
-    if cut.value is None:
-        return NotMeasured(not_measured=cut.why)
+def _realised(system: System) -> ByFmr:
     clean = system.bench.clean(system.bench.target, system.bench.rows)
-    return estimate(system.accepted_of_others(clean, cut.value))
+    found = system.accepted_of_others(clean)
+    return {
+        cut.label: NotMeasured(not_measured=cut.why)
+        if cut.value is None
+        else estimate(found[cut.label])
+        for cut in system.cuts
+    }
 
 
 def _note(system: System) -> str:

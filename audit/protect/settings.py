@@ -45,6 +45,8 @@ class ProtectSettings(Sizes):
         pictures: pictures of each of them whose templates leak, at most; null for all.
         keys: under so many keys the leaked templates lie, each person's under one; as many keys set
             the thresholds, and are renewed after the leak.
+        threshold_pictures: pictures of each of the threshold people that are tried under every
+            key, at most; null for all. Schemes without keys take all.
         knowledge: what the attacker knows.
         records: numbers of protected templates of a person that leak together, each under another
             key.
@@ -68,6 +70,7 @@ class ProtectSettings(Sizes):
     subjects: int | None = Field(default=None, ge=2)
     pictures: int | None = Field(default=None, ge=1)
     keys: int = Field(default=FEWEST_KEYS, ge=2, le=1000)
+    threshold_pictures: int | None = Field(default=None, ge=1)
     knowledge: Annotated[tuple[Knowledge, ...], BeforeValidator(listed), Field(min_length=1)] = (
         "nothing",
         "scheme",
@@ -95,6 +98,7 @@ class ProtectSettings(Sizes):
     QUICK: ClassVar[dict[str, Any]] = {
         "subjects": 500,
         "pictures": 1,
+        "threshold_pictures": 1,
         "knowledge": ("scheme", "key", "all-keys"),
         "records": (5,),
         "leaks": ("template", "score"),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audit.config_values import SchemeChoice
+from audit.config_values import Fmr, SchemeChoice
 from audit.judging import Cut
 from audit.protect.bench import Workbench
 from audit.split import unit_hash
@@ -30,7 +30,7 @@ from biometrics.metrics.keyed_intervals import (
 from biometrics.metrics.keyed_verification import (
     acceptance_under_keys,
     genuine_key_threshold,
-    stolen_key_threshold,
+    stolen_key_thresholds,
 )
 from biometrics.metrics.pairs import Groups, Pairs, group
 from biometrics.metrics.scores import Similarity
@@ -98,6 +98,7 @@ class System:
             choice.name, choice.settings, vectors.shape[1], kind
         ).fit(people)
         self.n_keys = bench.sizes.keys if self.scheme.keyed and not one_key else 1
+        self._probes: dict[int, Vectors] = {}
 
     @property
     def kind(self) -> Similarity:
@@ -147,45 +148,48 @@ class System:
 
     def probes(self, place: int = 0) -> Vectors:
         """All leaked pictures as the system sees them when they come to it [M, P], under the key of
-        their person."""
-        leaked = self.bench.people.split.leaked
-        clean = self.bench.clean(self.bench.target, leaked)
-        return self.scheme.protect_each(clean, self.keys(leaked, place))
+        their person; kept, since every attack is compared with them."""
+        if place not in self._probes:
+            leaked = self.bench.people.split.leaked
+            clean = self.bench.clean(self.bench.target, leaked)
+            self._probes[place] = self.scheme.protect_each(clean, self.keys(leaked, place))
+        return self._probes[place]
 
     @functools.cached_property
     def cuts(self) -> tuple[Cut, ...]:
         """Thresholds where an impostor has the victim's key."""
-        rows = self.bench.people.split.threshold
+        rows = self._threshold_rows()
         clean, groups = self.bench.clean(self.bench.target, rows), group(self.bench.names[rows])
-        return self._cuts(
-            lambda fmr: stolen_key_threshold(
-                functools.partial(self.scheme.protect, clean),
-                range(self.n_keys),
-                groups,
-                self.kind,
-                fmr,
-            )
+        protect = functools.partial(self.scheme.protect, clean)
+        found = stolen_key_thresholds(
+            protect, range(self.n_keys), groups, self.kind, [f.value for f in self._fmrs]
         )
+        return tuple(_cut(fmr, one) for fmr, one in zip(self._fmrs, found, strict=True))
 
     @functools.cached_property
     def genuine_cuts(self) -> tuple[Cut, ...]:
         """Thresholds where everybody has a key of their own."""
-        rows = self.bench.people.split.threshold
+        rows = self._threshold_rows()
         groups, keys = group(self.bench.names[rows]), self.keys(rows)
         clean = self.bench.clean(self.bench.target, rows)
-        owned = keys[groups.order[groups.starts]]
-        known = (self.scheme.protect_each(clean, keys), groups, owned, self.kind)
-        return self._cuts(lambda fmr: genuine_key_threshold(*known, fmr))
+        known = (self.scheme.protect_each(clean, keys), groups, subject_keys(keys, groups))
+        return tuple(
+            _cut(fmr, genuine_key_threshold(*known, self.kind, fmr.value)) for fmr in self._fmrs
+        )
 
-    def _cuts(self, find: Callable[[float], Threshold | NotMeasured]) -> tuple[Cut, ...]:
-        cuts = []
-        for fmr in self.bench.config.fmr:
-            found = find(fmr.value)
-            if isinstance(found, NotMeasured):
-                cuts.append(Cut(fmr.label, None, found.reason))
-            else:
-                cuts.append(Cut(fmr.label, found.value))
-        return tuple(cuts)
+    @property
+    def _fmrs(self) -> tuple[Fmr, ...]:
+        return self.bench.config.fmr
+
+    def _threshold_rows(self) -> NDArray[np.intp]:
+        """Pictures of the threshold people; fewer of each where all are tried under many keys."""
+        rows, most = self.bench.people.split.threshold, self.bench.sizes.threshold_pictures
+        if most is None or not self.keyed:
+            return rows
+        groups = group(self.bench.names[rows])
+        place = np.empty(len(rows), dtype=np.intp)
+        place[groups.order] = np.arange(len(rows)) - np.repeat(groups.starts, groups.counts)
+        return rows[place < most]
 
     def mean(self, values: Values, keys: Keys, *, rates: bool = True) -> Fact:
         """Mean over people of a value of each [S], whose keys are given [S]."""
@@ -200,31 +204,30 @@ class System:
         return paired_difference_over_keys(a, b, keys, rates=True, seed=self.bench.seed)
 
     def accepted_of_others(
-        self, vectors: Vectors, threshold: float, usable: NDArray[np.bool_] | None = None
-    ) -> Fact:
+        self, vectors: Vectors, usable: NDArray[np.bool_] | None = None
+    ) -> dict[str, Fact]:
         """Share of probes [N, D], of the people of the leaked rows, that are accepted as somebody
-        else under that person's key."""
+        else under that person's key; by FMR, where there is a threshold."""
         groups = group(self.bench.names[self.bench.rows])
+        cuts = {cut.label: cut.value for cut in self.cuts if cut.value is not None}
         if groups.n_subjects < 2:
-            return NotMeasured("there is only one leaked subject")
-        keys = self.keys(self.bench.rows)
-        bad = ~np.isfinite(vectors).all(axis=1)
-        clean = np.where(bad[:, None], np.float32(0.0), vectors)
-        usable = ~bad if usable is None else usable & ~bad
+            return dict.fromkeys(cuts, NotMeasured("there is only one leaked subject"))
+        keys, seed = self.keys(self.bench.rows), self.bench.seed
         rates = acceptance_under_keys(
-            functools.partial(self.scheme.protect, clean),
+            functools.partial(self.scheme.protect, vectors),
             self.stored.templates,
             keys,
             groups,
             self.kind,
-            threshold,
+            list(cuts.values()),
             usable,
         )
         if not self.keyed:
-            return two_way(rates, rates=True, seed=self.bench.seed)
-        return two_way_over_keys(
-            rates, subject_keys(keys, groups), rates=True, seed=self.bench.seed
-        )
+            found = [two_way(one, rates=True, seed=seed) for one in rates]
+        else:
+            owned = subject_keys(keys, groups)
+            found = [two_way_over_keys(one, owned, rates=True, seed=seed) for one in rates]
+        return dict(zip(cuts, found, strict=True))
 
     def speed(self) -> Speed:
         """How long it takes to protect a template."""
@@ -247,3 +250,9 @@ def subject_keys(keys: Keys, groups: Groups) -> Keys:
     """The key of each person, in the order of the groups' numbers [S]."""
     found: Keys = keys[groups.order[groups.starts]]
     return found
+
+
+def _cut(fmr: Fmr, found: Threshold | NotMeasured) -> Cut:
+    if isinstance(found, NotMeasured):
+        return Cut(fmr.label, None, found.reason)
+    return Cut(fmr.label, found.value)

@@ -27,28 +27,33 @@ Protect = Callable[[int], Vectors]
 """Protected templates [N, P] of the same templates under any key."""
 
 
-def stolen_key_threshold(
-    protect: Protect, keys: Sequence[int], groups: Groups, kind: Similarity, fmr: float
-) -> Threshold | NotMeasured:
-    """The smallest threshold whose FMR is at most ``fmr``, the mean over keys, when all templates
-    lie under one key.
+def stolen_key_thresholds(
+    protect: Protect,
+    keys: Sequence[int],
+    groups: Groups,
+    kind: Similarity,
+    fmrs: Sequence[float],
+) -> list[Threshold | NotMeasured]:
+    """For every rate the smallest threshold whose FMR is at most that, the mean over keys, when all
+    templates lie under one key.
 
     Args:
         protect: the protected templates under any of the keys.
         keys: those that are tried; each weighs the same.
         groups: whose templates they are.
         kind: how they are compared.
-        fmr: nominal FMR in (0, 1).
+        fmrs: nominal FMRs in (0, 1).
 
     Returns, raises: as :func:`biometrics.metrics.verification.nonmated_threshold`.
     """
-
-    def blocks() -> Iterator[ScoreBlock]:
-        for key in keys:
-            for block in nonmated_blocks(protect(key), groups, kind):
-                yield ScoreBlock(block.scores, block.weights / len(keys))
-
-    return threshold_of_blocks(blocks, (protect(keys[0]),), groups.n_subject_pairs, fmr)
+    # Kept, 12 bytes a comparison and key: every look at them would protect all templates again.
+    blocks = [
+        ScoreBlock(block.scores, block.weights / len(keys))
+        for key in keys
+        for block in nonmated_blocks(protect(key), groups, kind)
+    ]
+    known = (protect(keys[0]),)
+    return [threshold_of_blocks(lambda: blocks, known, groups.n_subject_pairs, fmr) for fmr in fmrs]
 
 
 def genuine_key_threshold(
@@ -92,31 +97,32 @@ def acceptance_under_keys(
     keys: NDArray[np.integer],
     groups: Groups,
     kind: Similarity,
-    threshold: float,
+    thresholds: Sequence[float],
     usable: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
-    """Share of accepted pairs (probe of subject s, stored template of subject t), float64 [S, S],
-    when every probe comes under the key of the stored template.
+    """Share of accepted pairs (probe of subject s, stored template of subject t) at every
+    threshold, float64 [T, S, S], when each probe comes under the key of the stored template.
 
     Args:
         probes: the probes [N, P] under any key; a row that is not finite is never accepted.
         stored: protected templates [N, P], row by row of the same subjects.
         keys: of each stored template [N].
         groups: whose the rows are.
-        kind, threshold: accepted when the score >= threshold.
+        kind, thresholds: accepted when the score >= threshold.
         usable: probes [N] that count as rejected where False.
 
-    The diagonal compares pictures with themselves too and is no mated rate.
+    The diagonals compare pictures with themselves too and are no mated rates.
     """
-    sums = np.zeros((groups.n_subjects, groups.n_subjects))
+    sums = np.zeros((len(thresholds), groups.n_subjects, groups.n_subjects))
     for key in np.unique(keys):
         under, columns = probes(int(key)), np.flatnonzero(keys == key)
         owners = groups.index[columns]
         for block in row_blocks(len(under), len(columns)):
-            hits = similarity_matrix(under[block], stored[columns], kind) >= threshold
-            if usable is not None:
-                hits &= usable[block, None]
-            by_owner = np.zeros((len(hits), groups.n_subjects))
-            np.add.at(by_owner.T, owners, hits.T)
-            np.add.at(sums, groups.index[block], by_owner)
+            scores = similarity_matrix(under[block], stored[columns], kind)
+            for place, threshold in enumerate(thresholds):
+                hits = scores >= threshold
+                if usable is not None:
+                    hits &= usable[block, None]
+                rows, found = np.nonzero(hits)
+                np.add.at(sums[place], (groups.index[block][rows], owners[found]), 1.0)
     return sums / np.outer(groups.counts, groups.counts)

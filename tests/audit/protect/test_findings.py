@@ -17,7 +17,7 @@ from reports.results import (
 )
 
 SIZES = ProtectSettings(gate=0.05, max_loss=0.05)
-FMR = "1e-3"
+FMR, AT = "1e-3", "FMR 0.1\u00a0%"
 
 
 def rate(value: float, low: float, high: float) -> Measured:
@@ -78,10 +78,10 @@ def test_the_cheapest_of_those_that_hold_is_recommended() -> None:
     ]
     told = found(rows)["protection.recommendation"]
     assert told.severity == "info"
-    assert "cheapest scheme that holds is cheap: 0.4 % accepted" in told.title
+    assert "cheapest scheme that holds is cheap: 0.40\u00a0% accepted (0.10–1.0)" in told.title
     assert "dear would hold too" in told.title
     assert "costly" not in told.title
-    assert told.evidence["cheap, Type-I by dlib as protected at FMR 1e-3"] == SAFE
+    assert told.evidence[f"cheap, Type-I by dlib as protected at {AT}"] == SAFE
 
 
 def test_of_equal_cost_the_smaller_template_is_cheaper() -> None:
@@ -101,7 +101,7 @@ def test_none_holds_where_every_upper_bound_is_above_the_gate() -> None:
     told = found(rows)["protection.recommendation"]
     assert told.severity == "high"
     assert "none of 2 schemes holds" in told.title
-    assert "Nearest is near: 3.0 % accepted" in told.title
+    assert "Nearest is near: 3.0\u00a0% accepted" in told.title
 
 
 def test_the_strongest_attack_counts_and_any_judge_and_type() -> None:
@@ -147,7 +147,7 @@ def test_scores_that_give_templates_away_are_told_with_the_schemes() -> None:
     rows = [scheme("one", 0.0), attack("one", "scheme", LEAKY, leak="score")]
     told = found(rows)["protection.scores"]
     assert told.severity == "high"
-    assert told.evidence == {"one, from scores, at FMR 1e-3": LEAKY}
+    assert told.evidence == {f"one, from scores, at {AT}": LEAKY}
     weak = [scheme("one", 0.0), attack("one", "scheme", SAFE, leak="score")]
     assert "protection.scores" not in found(weak)
 

@@ -42,7 +42,9 @@ class Finished:
 
     def made(self, slug: str) -> NDArray[np.float64]:
         """The judge's templates of the reconstructions at length 1, zero where no face is."""
-        stage = self.folder / TARGET / "stress" / "aggregation" / slug / "linear"
+        root = self.folder / TARGET / "stress"
+        told = (root / "aggregation" / slug / "linear" / "judged.txt").read_text()
+        stage = root / "judged" / told
         vectors = np.load(stage / f"{TARGET}.npy").astype(float)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors[np.isnan(np.load(stage / "redetected.npy")).any(axis=(1, 2))] = 0.0

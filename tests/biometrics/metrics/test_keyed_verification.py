@@ -13,7 +13,7 @@ from biometrics.metrics.intervals import NotMeasured
 from biometrics.metrics.keyed_verification import (
     acceptance_under_keys,
     genuine_key_threshold,
-    stolen_key_threshold,
+    stolen_key_thresholds,
 )
 from biometrics.metrics.pairs import group
 from biometrics.metrics.verification import Threshold, nonmated_threshold
@@ -50,7 +50,7 @@ def cosine(a: Vectors, b: Vectors) -> np.float32:
 def test_the_stolen_key_threshold_lets_in_what_was_asked_for() -> None:
     vectors, names = people()
     protect = under(vectors)
-    found = stolen_key_threshold(protect, range(KEYS), group(names), "cosine", FMR)
+    (found,) = stolen_key_thresholds(protect, range(KEYS), group(names), "cosine", [FMR])
     assert isinstance(found, Threshold)
     subjects = sorted(set(names))
 
@@ -70,8 +70,8 @@ def test_the_stolen_key_threshold_lets_in_what_was_asked_for() -> None:
 
 def test_one_key_is_the_threshold_of_any_matcher() -> None:
     vectors, names = people()
-    found = stolen_key_threshold(lambda _: vectors, [0], group(names), "l2", FMR)
-    assert found == nonmated_threshold(vectors, names, "l2", FMR)
+    found = stolen_key_thresholds(lambda _: vectors, [0], group(names), "l2", [FMR, 0.5])
+    assert found == [nonmated_threshold(vectors, names, "l2", fmr) for fmr in (FMR, 0.5)]
 
 
 def test_genuine_keys_compare_only_people_with_different_keys() -> None:
@@ -108,13 +108,16 @@ def test_acceptance_tries_every_probe_under_the_key_of_the_stored_template() -> 
     probes = vectors + rng.standard_normal(vectors.shape).astype(np.float32)
     stored = np.stack([under(vectors)(int(k))[i] for i, k in enumerate(keys)])
     usable = rng.random(len(names)) < 0.8
-    found = acceptance_under_keys(under(probes), stored, keys, groups, "cosine", 0.3, usable)
+    cuts = [0.3, 0.7]
+    found = acceptance_under_keys(under(probes), stored, keys, groups, "cosine", cuts, usable)
     subjects = sorted(set(names))
     for i, one in enumerate(subjects):
         for j, two in enumerate(subjects):
-            hits = [
-                usable[a] and cosine(under(probes)(int(keys[b]))[a], stored[b]) >= 0.3
+            scores = [
+                cosine(under(probes)(int(keys[b]))[a], stored[b]) if usable[a] else -2.0
                 for a in np.flatnonzero(names == one)
                 for b in np.flatnonzero(names == two)
             ]
-            assert found[i, j] == pytest.approx(np.mean(hits), abs=1e-9)
+            for place, cut in enumerate(cuts):
+                share = np.mean([score >= cut for score in scores])
+                assert found[place, i, j] == pytest.approx(share, abs=1e-9)
