@@ -71,7 +71,8 @@ class MlpHash(Centred):
             rows = np.maximum(rows @ weights.T, 0.0)
         rows = rows @ last.T
         above = rows > rows.mean(axis=1, keepdims=True)
-        return (np.where(above, 1.0, -1.0) / np.sqrt(self.stored_bits)).astype(np.float32)
+        one = np.float32(1.0 / np.sqrt(self.stored_bits))
+        return np.where(above, one, -one)
 
 
 @lru_cache(maxsize=8)  # of 512 numbers, each takes 24 MB

@@ -16,9 +16,11 @@ def scheme(dim: int, **settings: int) -> PolyProtect:
     return made
 
 
-def by_hand(direction: list[float], coefficients: list[int], exponents: list[int], step: int):
+def by_hand(
+    direction: list[float], coefficients: list[int], exponents: list[int], step: int
+) -> list[float]:
     """Windows one after the other, until every number was in one."""
-    found, start, terms = [], 0, len(coefficients)
+    found, start, terms = list[float](), 0, len(coefficients)
     while True:
         window = direction[start : start + terms]
         window += [0.0] * (terms - len(window))
