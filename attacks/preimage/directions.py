@@ -1,0 +1,49 @@
+"""What an attacker expects of directions: centred templates at length one.
+
+Schemes take templates less a mean at length one. An attacker's population says what templates look
+like; here the same is said of directions, and a direction found is turned back into a template.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.preimage.base import Matrix, Population
+from biometrics.protection.base import Centred, Vectors
+
+
+@dataclass(frozen=True)
+class DirectionPrior:
+    """A Gaussian of directions.
+
+    Nothing holds it to length one on purpose: the mean of all directions that fit what is known
+    lies inside the sphere, and is the best guess there is.
+
+    Attributes:
+        mean: float64 [D].
+        covariance: float64 [D, D].
+    """
+
+    mean: Matrix
+    covariance: Matrix
+
+    @classmethod
+    def of(cls, population: Population, scheme: Centred) -> DirectionPrior:
+        """Of a population, as a scheme sees it."""
+        length = population.length or 1.0
+        mean = (population.mean - scheme.mean) / length
+        return cls(mean, population.covariance / length**2)
+
+
+def to_templates(
+    directions: NDArray[np.floating], population: Population, scheme: Centred
+) -> Vectors:
+    """Templates float32 [N, D] along directions [N, D] of any length but zero: from the scheme's
+    mean, as far as templates of the population lie from theirs. A zero row gives the mean."""
+    length = np.linalg.norm(directions, axis=1, keepdims=True)
+    unit = directions / np.where(length > 0.0, length, 1.0)
+    found: Vectors = (scheme.mean + population.length * unit).astype(np.float32)
+    return found
