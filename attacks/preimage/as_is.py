@@ -14,3 +14,12 @@ class AverageAsIs(Plain):
 
     scheme_name: ClassVar[str] = "average"
     method: ClassVar[str] = "as it is"
+
+
+@register_preimage("ckks:decrypted")
+class CkksDecrypted(Plain):
+    """Whoever has the secret key decrypts. Without it nothing is to be had from a ciphertext, and
+    this attack is not for such an attacker: scores are what is left to him."""
+
+    scheme_name: ClassVar[str] = "ckks"
+    method: ClassVar[str] = "decryption with the secret key"
