@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class Made:
         return np.asarray(np.isfinite(self.redetected).all(axis=(1, 2)))
 
 
-class Workbench:
+class Workbench(ABC):
     """One target of a run. Rows are positions in ``people.faces`` throughout.
 
     Attributes:
@@ -87,7 +88,6 @@ class Workbench:
         run: the target's own folder.
         watch: shows progress.
         seed: of every bootstrap.
-        most_shown: people whose pictures are shown.
     """
 
     STAGES: ClassVar[str]
@@ -101,16 +101,19 @@ class Workbench:
         shared: RunFolder,
         run: RunFolder,
         watch: Watch,
-        *,
-        most_shown: int,
     ) -> None:
         self.config, self.people, self.models = config, people, models
-        self.shared, self.run, self.watch, self.most_shown = shared, run, watch, most_shown
+        self.shared, self.run, self.watch = shared, run, watch
         self.bench = Bench(config, people, models)
         self.judges = self.bench.judges
         self.seed = seed_for("bootstrap", config.seed)
         self._tries = Attempts.configured(config, run, people, models, watch)
         self._loaded: dict[str, InversionAttack] = {}
+
+    @property
+    @abstractmethod
+    def most_shown(self) -> int:
+        """People whose pictures are shown."""
 
     @property
     def target(self) -> str:

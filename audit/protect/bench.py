@@ -47,8 +47,13 @@ class Workbench(Target):
         run: RunFolder,
         watch: Watch,
     ) -> None:
-        super().__init__(config, people, models, shared, run, watch, most_shown=sizes.shown)
+        super().__init__(config, people, models, shared, run, watch)
         self.sizes, self.attributes = sizes, attributes
+
+    @property
+    def most_shown(self) -> int:
+        """People whose pictures are shown."""
+        return self.sizes.shown
 
     @functools.cached_property
     def rows(self) -> NDArray[np.intp]:

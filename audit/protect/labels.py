@@ -11,7 +11,7 @@ from audit.people import People
 from audit.protect.settings import LANDMARKS, ProtectSettings
 from audit.store_labels import read_store_labels
 from biometrics.errors import InputError
-from biometrics.faces.expression import attributes_of
+from biometrics.faces.traits import mouth_open, smiling
 
 YES, NO = {"1", "true", "yes", "y"}, {"0", "false", "no", "n", "-1"}
 
@@ -29,7 +29,7 @@ def read_attributes(sizes: ProtectSettings, people: People) -> Mapping[str, NDAr
     if sizes.labels is None:
         return {}
     if sizes.labels == LANDMARKS:
-        return attributes_of(faces.landmarks)
+        return {"mouth open": mouth_open(faces.landmarks), "smile": smiling(faces.landmarks)}
     path = sizes.label_file
     assert path is not None
     ids = faces.table["face_id"].to_numpy(dtype=str).tolist()

@@ -43,8 +43,13 @@ class Workbench(Target):
         run: RunFolder,
         watch: Watch,
     ) -> None:
-        super().__init__(config, people, models, shared, run, watch, most_shown=sizes.shown)
+        super().__init__(config, people, models, shared, run, watch)
         self.sizes = sizes
+
+    @property
+    def most_shown(self) -> int:
+        """People whose pictures are shown."""
+        return self.sizes.shown
 
     def pictures(self, rows: NDArray[np.intp], *, purpose: str) -> Pictures:
         """Clean pictures with a seed for each, from its own name."""

@@ -75,7 +75,7 @@ class MlpHash(Centred):
         return np.where(above, one, -one)
 
 
-@lru_cache(maxsize=8)  # of 512 numbers, each takes 24 MB
+@lru_cache(maxsize=24)  # of 512 numbers, each takes 24 MB
 def _weights(key: int, sizes: tuple[int, ...]) -> tuple[NDArray[np.float64], ...]:
     pairs = zip(sizes[1:], sizes[:-1], strict=True)
     return tuple(

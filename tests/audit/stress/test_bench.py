@@ -20,7 +20,7 @@ def bench_of(names: list[str], leaked: list[int], *, seed: int = 7, shown: int =
         faces=SimpleNamespace(subject_ids=np.array(names)),
         split=SimpleNamespace(leaked=np.array(leaked, dtype=np.intp)),
     )
-    bench.config, bench.most_shown = SimpleNamespace(seed=seed), shown
+    bench.config, bench.sizes = SimpleNamespace(seed=seed), SimpleNamespace(shown=shown)
     found: Workbench = bench
     return found
 
