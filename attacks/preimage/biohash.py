@@ -10,14 +10,15 @@ from scipy.special import erfcx
 from attacks.preimage.base import Matrix, register_preimage
 from attacks.preimage.direction_attack import OfRows
 from attacks.preimage.messages import Numbers, Told, directions_by_messages
-from biometrics.protection.base import Centred, Keys, Vectors
+from biometrics.protection.base import Keys, Vectors
 from biometrics.protection.biohash import NAME, BioHash
 from biometrics.protection.codes import vectors_as_signs
+from biometrics.protection.keyed_rows import KeyedDirections
 
 
 class _OfBits(OfRows):
     scheme_name: ClassVar[str] = NAME
-    kind: ClassVar[type[Centred]] = BioHash
+    kind: ClassVar[type[KeyedDirections]] = BioHash
 
 
 @register_preimage(f"{NAME}:sum")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from attacks.preimage.base import Matrix, Population, PreImage
 from biometrics.errors import InputError
 from biometrics.protection.base import Centred, Keys, ProtectionScheme, Vectors
-from biometrics.protection.keyed_rows import KeyedRows
+from biometrics.protection.keyed_rows import KeyedDirections, KeyedRows
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class OfDirections(PreImage):
         InputError: a scheme of another class, or templates of the population that do not fit it.
     """
 
-    kind: ClassVar[type[Centred]]
-    scheme: Centred
+    kind: ClassVar[type[KeyedDirections]]
+    scheme: KeyedDirections
 
     def __init__(self, scheme: ProtectionScheme, population: Population, *, seed: int = 0) -> None:
         if not isinstance(scheme, self.kind):

@@ -10,13 +10,14 @@ from attacks.preimage.base import Matrix, register_preimage
 from attacks.preimage.direction_attack import OfRows
 from attacks.preimage.messages import Numbers, Told, directions_by_messages
 from attacks.preimage.winners import tell_winners
-from biometrics.protection.base import Centred, Keys, Vectors
+from biometrics.protection.base import Keys, Vectors
 from biometrics.protection.iom_grp import NAME, IomGrp
+from biometrics.protection.keyed_rows import KeyedDirections
 
 
 class _OfWinners(OfRows):
     scheme_name: ClassVar[str] = NAME
-    kind: ClassVar[type[Centred]] = IomGrp
+    kind: ClassVar[type[KeyedDirections]] = IomGrp
     scheme: IomGrp
 
 

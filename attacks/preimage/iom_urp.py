@@ -22,10 +22,15 @@ from attacks.preimage.direction_attack import OfDirections, Prior, distinct, key
 from attacks.preimage.messages import Belief, Numbers, Seen, Told, View, pass_messages
 from attacks.preimage.winners import tell_winners
 from biometrics.metrics.scores import row_blocks
-from biometrics.protection.base import Centred, Keys, Vectors
+from biometrics.protection.base import Keys, Vectors
+from biometrics.protection.codes import vectors_as_winners
 from biometrics.protection.iom_urp import NAME, IomUrp
+from biometrics.protection.keyed_rows import KeyedDirections
 
 STARTS, CLIMBS = 6, 20
+FIRST = 3
+"""Records that a climb looks at; the messages that follow hear all of them."""
+
 OLD = 0.3
 """Share of the direction before in each climb; without it, p = 2 swings between two directions."""
 
@@ -98,7 +103,7 @@ class ProductPosterior(OfDirections):
     """The direction found by a climb from several starts and then by messages."""
 
     scheme_name: ClassVar[str] = NAME
-    kind: ClassVar[type[Centred]] = IomUrp
+    kind: ClassVar[type[KeyedDirections]] = IomUrp
     method: ClassVar[str] = "search from several starts, then message passing"
     scheme: IomUrp
 
@@ -109,12 +114,13 @@ class ProductPosterior(OfDirections):
             key: _Products(self.scheme.places(key), self.scheme.dim) for key in distinct(keys)
         }
         starts = np.random.default_rng(self.seed).standard_normal((STARTS, self.scheme.dim))
-        starts = (starts * np.sqrt(prior.variances) @ prior.axes.T).astype(np.float32)
+        starts = starts * np.sqrt(prior.variances) @ prior.axes.T
         views: dict[int, View] = {key: self._view(prior, of) for key, of in products.items()}
         found = np.empty((len(keys), self.scheme.dim))
         for block in row_blocks(len(keys), keys.shape[1] * protected.shape[2] * 4):
             records = _Records(protected[block], keys[block], products)
-            belief = Belief(prior, self._best_climb(prior, starts, records) @ prior.axes)
+            first = _Records(records.protected[:, :FIRST], records.keys[:, :FIRST], products)
+            belief = Belief(prior, self._best_climb(prior, starts, first) @ prior.axes)
             pass_messages(belief, views, records.protected, records.keys, self._tell)
             found[block] = belief.mean
         if self.scheme.settings.products % 2 == 0:
@@ -133,11 +139,11 @@ class ProductPosterior(OfDirections):
     def _tell(self, expected: Numbers, deviation: Numbers, codes: Vectors) -> Told:
         return tell_winners(expected, deviation, codes, self.scheme.settings.hashes)
 
-    def _best_climb(self, prior: Prior, starts: Numbers, records: _Records) -> Matrix:
+    def _best_climb(self, prior: Prior, starts: Matrix, records: _Records) -> Matrix:
         """Of a climb from each start, the end [N, D] that wins most of a template's hashes."""
         count = len(records.keys)
         best, most = np.zeros((count, self.scheme.dim)), np.full(count, -1.0)
-        for start in starts:
+        for start in starts.astype(np.float32):
             end = self._climb(prior, np.tile(start, (count, 1)), records)
             won = self._won(end, records)
             best[won > most], most = end[won > most], np.maximum(most, won)
@@ -160,19 +166,16 @@ class ProductPosterior(OfDirections):
 
     def _won(self, directions: Numbers, records: _Records) -> NDArray[np.float64]:
         """Hashes of all records [N] that a direction wins."""
-        (count, each), hashes = records.keys.shape, self.scheme.settings.hashes
-        won, codes = np.empty(count * each), records.protected.reshape(count * each, hashes, -1)
+        (count, each), window = records.keys.shape, self.scheme.settings.window
+        codes = vectors_as_winners(records.protected.reshape(count * each, -1), window)
+        won = np.empty(count * each)
         for key, rows in key_groups(records.keys).items():
             values = records.products[key].factors(directions[rows // each]).prod(axis=1)
-            same = values.reshape(len(rows), hashes, -1).argmax(axis=2) == codes[rows].argmax(
-                axis=2
-            )
-            won[rows] = same.sum(axis=1)
+            won[rows] = (vectors_as_winners(values, window) == codes[rows]).sum(axis=1)
         summed: NDArray[np.float64] = won.reshape(count, each).sum(axis=1)
         return summed
 
 
 def _unit(rows: Numbers) -> Numbers:
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    found: Numbers = rows / np.where(length > 0.0, length, np.float32(1.0))
-    return found
+    return (rows / np.where(length > 0.0, length, 1.0)).astype(np.float32)

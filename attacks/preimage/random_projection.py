@@ -15,7 +15,8 @@ import numpy as np
 from attacks.preimage.base import Matrix, register_preimage
 from attacks.preimage.direction_attack import OfRows, Prior, distinct
 from biometrics.metrics.scores import row_blocks
-from biometrics.protection.base import Centred, Keys, Vectors
+from biometrics.protection.base import Keys, Vectors
+from biometrics.protection.keyed_rows import KeyedDirections
 from biometrics.protection.random_projection import NAME, RandomProjection
 
 EQUAL = 1e-9
@@ -30,7 +31,7 @@ class _Linear(OfRows):
     ``G = Σ_r A_rᵀ A_r``."""
 
     scheme_name: ClassVar[str] = NAME
-    kind: ClassVar[type[Centred]] = RandomProjection
+    kind: ClassVar[type[KeyedDirections]] = RandomProjection
 
     @abstractmethod
     def expected(self) -> Matrix:
@@ -72,8 +73,7 @@ class PseudoInverse(_Linear):
 
     def inverse(self, grams: Matrix) -> Matrix:
         """Moore and Penrose's."""
-        found: Matrix = np.linalg.pinv(grams, rcond=EQUAL, hermitian=True)
-        return found
+        return np.linalg.pinv(grams, rcond=EQUAL, hermitian=True).astype(np.float64)
 
 
 @register_preimage(f"{NAME}:posterior")
@@ -91,5 +91,4 @@ class Posterior(_Linear):
         """Of G with the prior's precision, each in units of the error."""
         prior = Prior.of(self.scheme, self.population)
         precision = (prior.axes * (ERROR**2 / prior.variances)) @ prior.axes.T
-        found: Matrix = np.linalg.inv(grams + precision)
-        return found
+        return np.linalg.inv(grams + precision).astype(np.float64)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from biometrics.protection.base import Family, SchemeSettings, Vectors, register_protection
+from biometrics.protection.base import SchemeSettings, Vectors, register_protection
 from biometrics.protection.codes import bits_as_vectors
 from biometrics.protection.keyed_rows import KeyedRows, Matrix, gaussian_rows, orthonormal_rows
 
@@ -33,8 +33,6 @@ class BioHash(KeyedRows):
 
     Settings: ClassVar[type[SchemeSettings]] = BioHashSettings
     settings: BioHashSettings
-    family: ClassVar[Family] = "keyed"
-    keyed: ClassVar[bool] = True
     source: ClassVar[str] = (
         "A. T. B. Jin, D. N. C. Ling and A. Goh, Biohashing: two factor authentication featuring "
         "fingerprint data and tokenised random number, Pattern Recognition 37(11), 2004"

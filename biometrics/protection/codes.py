@@ -38,7 +38,8 @@ def winners_as_vectors(winners: NDArray[np.integer[Any]], choices: int) -> Vecto
 
 def vectors_as_winners(vectors: Vectors, choices: int) -> NDArray[np.intp]:
     """The winners [N, m] of :func:`winners_as_vectors`."""
-    found: NDArray[np.intp] = vectors.reshape(len(vectors), -1, choices).argmax(axis=2)
+    count, width = vectors.shape
+    found: NDArray[np.intp] = vectors.reshape(count, width // choices, choices).argmax(axis=2)
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from biometrics.metrics.scores import row_blocks
-from biometrics.protection.base import Family, SchemeSettings, Vectors, register_protection
+from biometrics.protection.base import SchemeSettings, Vectors, register_protection
 from biometrics.protection.codes import winner_bits, winners_as_vectors
 from biometrics.protection.keyed_rows import KeyedRows, Matrix, gaussian_rows
 
@@ -40,8 +40,6 @@ class IomGrp(KeyedRows):
 
     Settings: ClassVar[type[SchemeSettings]] = IomGrpSettings
     settings: IomGrpSettings
-    family: ClassVar[Family] = "keyed"
-    keyed: ClassVar[bool] = True
     source: ClassVar[str] = IOM_SOURCE
 
     @property

@@ -12,8 +12,6 @@ from pydantic import Field
 from biometrics.errors import ConfigError
 from biometrics.metrics.scores import Similarity, row_blocks
 from biometrics.protection.base import (
-    Centred,
-    Family,
     SchemeSettings,
     Vectors,
     key_stream,
@@ -21,7 +19,7 @@ from biometrics.protection.base import (
 )
 from biometrics.protection.codes import winner_bits, winners_as_vectors
 from biometrics.protection.iom_grp import IOM_SOURCE
-from biometrics.protection.keyed_rows import DIRECTION_GRID, on_grid
+from biometrics.protection.keyed_rows import KeyedDirections
 
 NAME = "iom-urp"
 Places = NDArray[np.intp]
@@ -43,7 +41,7 @@ class IomUrpSettings(SchemeSettings):
 
 
 @register_protection(NAME)
-class IomUrp(Centred):
+class IomUrp(KeyedDirections):
     """Hash h is the place of the largest of the first k products ``Π_j u[π_hj(i)]``, where u is the
     direction of the template less the mean and the p permutations π are drawn from the key for each
     hash anew. Compared by the share of equal places.
@@ -54,8 +52,6 @@ class IomUrp(Centred):
 
     Settings: ClassVar[type[SchemeSettings]] = IomUrpSettings
     settings: IomUrpSettings
-    family: ClassVar[Family] = "keyed"
-    keyed: ClassVar[bool] = True
     source: ClassVar[str] = IOM_SOURCE
 
     def __init__(self, settings: IomUrpSettings, dim: int, similarity: Similarity) -> None:
@@ -85,7 +81,7 @@ class IomUrp(Centred):
         places = self.places(key)
         winners = np.empty((len(vectors), self.settings.hashes), dtype=np.intp)
         for block in row_blocks(len(vectors), self.width):
-            directions = on_grid(self.directions(vectors[block]), DIRECTION_GRID)
+            directions = self.grid_directions(vectors[block])
             values = directions[:, places[0]]  # [n, m, k]
             for factor in places[1:]:
                 values *= directions[:, factor]

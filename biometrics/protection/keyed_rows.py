@@ -13,34 +13,44 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biometrics.protection.base import Centred, Vectors, key_stream
+from biometrics.protection.base import Centred, Family, Vectors, key_stream
 
 Matrix = NDArray[np.float64]
 DIRECTION_GRID, ROW_GRID = 2.0**24, 2.0**22
 KEPT_BYTES = 1 << 28
 
 
-class KeyedRows(Centred):
-    """Base of schemes that see the direction of a template only through projections on rows drawn
-    from the key."""
+class KeyedDirections(Centred):
+    """Base of schemes that make a code of the direction of a template and a key."""
 
-    @abstractmethod
-    def rows(self, key: int) -> Matrix:
-        """The rows of a key, float64 [M, D], read-only and on the grid."""
+    family: ClassVar[Family] = "keyed"
+    keyed: ClassVar[bool] = True
 
     @property
     @abstractmethod
     def width(self) -> int:
         """P, numbers in a protected template as it is given."""
 
+    def grid_directions(self, vectors: Vectors) -> Matrix:
+        """Directions [N, D] on their grid."""
+        return on_grid(self.directions(vectors), DIRECTION_GRID)
+
+
+class KeyedRows(KeyedDirections):
+    """Base of schemes that see directions only through projections on rows drawn from the key."""
+
+    @abstractmethod
+    def rows(self, key: int) -> Matrix:
+        """The rows of a key, float64 [P, D], read-only and on their grid."""
+
     def projections(self, vectors: Vectors, key: int) -> Matrix:
-        """Of templates' directions on the rows of a key: float64 [N, M], exact sums."""
-        directions = on_grid(self.directions(vectors), DIRECTION_GRID)
-        found: Matrix = directions @ self.rows(key).T
+        """Of templates' directions on the rows of a key: float64 [N, P], exact sums."""
+        found: Matrix = self.grid_directions(vectors) @ self.rows(key).T
         return found
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from biometrics.errors import ConfigError
 from biometrics.metrics.scores import Similarity
-from biometrics.protection.base import Family, SchemeSettings, Vectors, register_protection
+from biometrics.protection.base import SchemeSettings, Vectors, register_protection
 from biometrics.protection.keyed_rows import KeyedRows, Matrix, orthonormal_rows
 
 NAME = "random-projection"
@@ -36,8 +36,6 @@ class RandomProjection(KeyedRows):
 
     Settings: ClassVar[type[SchemeSettings]] = RandomProjectionSettings
     settings: RandomProjectionSettings
-    family: ClassVar[Family] = "keyed"
-    keyed: ClassVar[bool] = True
     source: ClassVar[str] = (
         "A. B. J. Teoh and C. T. Yuang, Cancelable biometrics realization with multispace random "
         "projections, IEEE Transactions on Systems, Man, and Cybernetics B 37(5), 2007"
