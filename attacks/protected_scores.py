@@ -9,7 +9,9 @@ off, and answers are too (:mod:`attacks.decision_search`).
 
 Some schemes look at templates less the mean of the operator's people. The attacker takes off the
 mean of his own, compares what is left by the cosine, and adds the mean again in the end. Which of
-both views explains the protected scores better he finds by trying.
+both views explains the protected scores better he finds by trying. Scores that rise with the size
+of a similarity whatever its sign, as codes of products of values do, tell him nothing this way:
+that he fails then is no proof that they are safe.
 """
 
 from __future__ import annotations

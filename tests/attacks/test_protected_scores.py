@@ -243,6 +243,17 @@ def test_decisions_give_far_more_than_the_mean(
     assert nearness.max() < 0.4
 
 
+def test_a_threshold_is_read_on_the_scale_of_the_protected_scores(own: Vectors) -> None:
+    x, known = people(20, 1), people(200, 2)
+    plain = ScoreSearch(own, "cosine", centred=True)
+    pairs = plain.plain(own[:300], own[300:600])
+    bent = ScoreSearch(own, "cosine", centred=True).calibrate(np.exp(3 * pairs), pairs)
+    accepted = plain.plain(x, known) >= 0.3
+    expected = plain.recover_from_decisions(accepted, known, threshold=0.3)
+    found = bent.recover_from_decisions(accepted, known, threshold=float(np.exp(0.9)))
+    np.testing.assert_allclose(found, expected, atol=5e-3)
+
+
 # --- what is refused ---------------------------------------------------------------------------
 
 
