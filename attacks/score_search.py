@@ -12,8 +12,9 @@ that lie in no common hyperplane fix the template. With fewer, or with rounded s
 the attacker holds say what templates look like: their mean and covariance are the prior, and the
 answer is the mean of the posterior (the best linear estimate, whatever the distribution is).
 
-Rounding to d decimals is an error spread evenly over ``10^-d``, of variance ``10^-2d / 12``; this
-and the precision of the scores' own number type decide how far each equation is trusted.
+Rounding to d decimals is an error spread evenly over ``10^-d``, of variance ``10^-2d / 12``; this,
+or another error that the attacker knows of, and the precision of the scores' own number type decide
+how far each equation is trusted.
 """
 
 from __future__ import annotations
@@ -70,12 +71,12 @@ def fit_prior(templates: NDArray[np.floating], similarity: Similarity) -> Prior:
     Raises:
         InputError: fewer than two templates, or numbers that are not finite.
     """
-    rows = _finite(templates, "templates of the attacker")
+    rows = finite_rows(templates, "templates of the attacker")
     if len(rows) < 2:
         raise InputError(f"a prior needs two templates or more, got {len(rows)}")
     length = float(np.linalg.norm(rows, axis=1).mean())
     if similarity == "cosine":
-        unknowns, scale = _directions(rows), np.ones(rows.shape[1])
+        unknowns, scale = directions(rows), np.ones(rows.shape[1])
     else:
         squares = np.einsum("nd,nd->n", rows, rows)
         unknowns = np.column_stack([rows, squares])
@@ -95,6 +96,7 @@ def recover(
     similarity: Similarity,
     *,
     decimals: int | None = None,
+    error: float | NDArray[np.floating] | None = None,
     prior: Prior | None = None,
 ) -> NDArray[np.float32]:
     """Templates from their scores against known faces.
@@ -105,6 +107,8 @@ def recover(
         known: the templates of the attacker's M faces [M, D].
         similarity: how the black box compares.
         decimals: the scores were rounded to so many decimals; None where they were not.
+        error: in the place of it, the standard deviation of the errors of the scores: of all, or of
+            those of each known face [M].
         prior: from :func:`fit_prior`. Without one the answer is the smallest that fits: as near as
             possible to the mean of the known faces (L2) or to zero (cosine); rounded scores are
             then weighed against the variance of the known faces.
@@ -114,27 +118,29 @@ def recover(
         the prior's mean length, or one.
 
     Raises:
-        InputError: shapes that disagree, numbers that are not finite, or a prior of another kind.
+        InputError: shapes that disagree, numbers that are not finite, a prior of another kind, or
+            an error below zero.
     """
-    faces = _finite(known, "known templates")
-    said = _finite(scores, "scores")
+    faces = finite_rows(known, "known templates")
+    said = finite_rows(scores, "scores")
     if said.shape[1] != len(faces):
         raise InputError(f"{said.shape[1]} scores a target, but {len(faces)} known templates")
     prior = _checked(prior, similarity, faces.shape[1])
     precise = [float(np.finfo(a.dtype).eps) for a in (scores, known) if a.dtype.kind == "f"]
     precision = max(precise, default=EPSILON)
-    error = _score_error(faces, similarity, prior, precision, decimals)
+    spread = _spread(decimals, error, len(faces))
+    weight = _score_error(faces, similarity, prior, precision, spread)
     equal = max(faces.shape) * precision
     if similarity == "cosine":
         believed = prior or _isotropic(np.zeros(faces.shape[1]), 1.0 / faces.shape[1], "cosine")
-        found = _directions(_solve(_Equations(_directions(faces), said), believed, error, equal))
+        found = directions(_solve(_Equations(directions(faces), said), believed, weight, equal))
         return (found * (prior.length if prior else 1.0)).astype(np.float32)
-    squares = np.einsum("md,md->m", faces, faces)
-    lifted = _Equations(np.column_stack([-2.0 * faces, np.ones(len(faces))]), said * said - squares)
+    matrix, squares = lift(faces)
+    lifted = _Equations(matrix, said * said - squares)
     if prior is not None:
-        return _solve(lifted, prior, error, equal)[:, :-1].astype(np.float32)
+        return _solve(lifted, prior, weight, equal)[:, :-1].astype(np.float32)
     believed = _isotropic(faces.mean(axis=0), float(faces.var(axis=0).mean()), "l2")
-    return _solve(_without_last(lifted, error), believed, error, equal).astype(np.float32)
+    return _solve(_without_last(lifted, weight), believed, weight, equal).astype(np.float32)
 
 
 def _solve(equations: _Equations, prior: Prior, error: Matrix, equal: float) -> Matrix:
@@ -172,9 +178,10 @@ def _score_error(
     similarity: Similarity,
     prior: Prior | None,
     precision: float,
-    decimals: int | None,
+    spread: Matrix,
 ) -> Matrix:
-    """Standard deviation of the error in each equation's right side [M].
+    """Standard deviation of the error in each equation's right side [M]; ``spread`` [M] is that of
+    the scores, but for the precision of their number type.
 
     It uses what a score is expected to be, not what it is, so that a target's answer does not
     depend on the others of the batch.
@@ -185,11 +192,21 @@ def _score_error(
         centre = faces.mean(axis=0) if prior is None else prior.mean[:-1]
         variance = faces.var(axis=0).sum() if prior is None else (prior.root[:-1] ** 2).sum()
         size = np.sqrt(((faces - centre) ** 2).sum(axis=1) + variance)
-    step = 0.0 if decimals is None else 10.0**-decimals
-    score = np.hypot(step, max(precision, EPSILON) * size) * ROUNDING
+    score = np.hypot(spread, max(precision, EPSILON) * size * ROUNDING)
     # The square of s + e is s² + 2 s e but for e².
     error: Matrix = score if similarity == "cosine" else 2.0 * size * score
     return np.maximum(error, np.finfo(np.float64).tiny ** 0.5)
+
+
+def _spread(decimals: int | None, error: float | NDArray[np.floating] | None, count: int) -> Matrix:
+    """Standard deviation of the errors that the scores are said to have [M]."""
+    if decimals is not None and error is not None:
+        raise InputError("scores have either decimals or an error")
+    step = 0.0 if decimals is None else 10.0**-decimals * ROUNDING
+    found = np.asarray(step if error is None else error, dtype=np.float64)
+    if found.shape not in ((), (count,)) or not (found >= 0.0).all() or np.isinf(found).any():
+        raise InputError(f"the error of {count} scores is one number from 0, or one of each")
+    return np.broadcast_to(found, (count,))
 
 
 def _isotropic(mean: Matrix, variance: float, similarity: Similarity) -> Prior:
@@ -208,13 +225,25 @@ def _checked(prior: Prior | None, similarity: Similarity, dim: int) -> Prior | N
     return prior
 
 
-def _directions(rows: Matrix) -> Matrix:
+def lift(faces: Matrix) -> tuple[Matrix, Matrix]:
+    """What a squared distance is made of: ``matrix @ (x, |x|²) + squares`` is the squared
+    distance of x to each known face; matrix [M, D + 1] and squares [M]."""
+    matrix = np.column_stack([-2.0 * faces, np.ones(len(faces))])
+    return matrix, np.einsum("md,md->m", faces, faces)
+
+
+def directions(rows: Matrix) -> Matrix:
     """Rows of length one; a zero row stays."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(length > 0.0, length, 1.0)
 
 
-def _finite(values: NDArray[np.floating], what: str) -> Matrix:
+def finite_rows(values: NDArray[np.floating], what: str) -> Matrix:
+    """A table in double precision.
+
+    Raises:
+        InputError: no table [N, D], or numbers that are not finite; ``what`` names it.
+    """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or not array.size:
         raise InputError(f"{what}: expected a table with rows and columns, got {array.shape}")

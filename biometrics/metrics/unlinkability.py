@@ -216,7 +216,7 @@ class _People(NamedTuple):
     """Subject numbers of the mated scores [M], and of the non-mated ones [N, 2] where known;
     ``alone`` where every mated score is drawn alone."""
 
-    count: int
+    n_subjects: int
     mated: Index
     non_mated: Index | None
     alone: bool
@@ -244,14 +244,14 @@ def _bootstrapped(binned: _Binned, people: _People, seed: int) -> _Shares:
     if people.alone:
         p = rng.multinomial(len(binned.mated), binned.shares.mated, DRAWS).astype(np.float64)
     else:
-        tally = _tally(people.mated, binned.mated, people.count, binned.bins)
-        p = np.concatenate([m @ tally for m in subject_draws(people.count, seed)])
+        tally = _tally(people.mated, binned.mated, people.n_subjects, binned.bins)
+        p = np.concatenate([m @ tally for m in subject_draws(people.n_subjects, seed)])
     if people.non_mated is None:
         q = rng.multinomial(len(binned.non_mated), binned.shares.non_mated, DRAWS).astype(float)
     else:
         places = np.repeat(binned.non_mated, 2)  # a score is tallied for both of its people
-        tally = _tally(people.non_mated.ravel(), places, people.count, binned.bins)
-        moved = [(m - 1.0) @ tally for m in subject_draws(people.count, seed)]
+        tally = _tally(people.non_mated.ravel(), places, people.n_subjects, binned.bins)
+        moved = [(m - 1.0) @ tally for m in subject_draws(people.n_subjects, seed)]
         q = (binned.counts[1] + np.concatenate(moved)).clip(0.0)
     kept = (p.sum(axis=1) > 0.0) & (q.sum(axis=1) > 0.0)
     return _Shares(*(x[kept] / x[kept].sum(axis=1, keepdims=True) for x in (p, q)))

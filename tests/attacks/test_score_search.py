@@ -131,6 +131,37 @@ def test_the_prior_gives_the_conditional_mean(kind: Similarity, decimals: int, c
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_an_error_that_is_known_is_weighed_as_rounding_is(
+    kind: Similarity, priors: dict[Similarity, Prior]
+) -> None:
+    x, known = templates(5, 1), templates(30, 2)
+    scores = ask(x, known, kind, 2)
+    for prior in (priors[kind], None):
+        rounded = recover(scores, known, kind, decimals=2, prior=prior)
+        spread = 0.01 / 12**0.5
+        for same in (spread, np.full(30, spread)):
+            np.testing.assert_array_equal(
+                recover(scores, known, kind, error=same, prior=prior), rounded
+            )
+    none = recover(scores, known, kind, error=0.0, prior=priors[kind])
+    np.testing.assert_array_equal(none, recover(scores, known, kind, prior=priors[kind]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_scores_that_are_far_off_are_trusted_less(
+    kind: Similarity, priors: dict[Similarity, Prior]
+) -> None:
+    x, known = templates(200, 1), templates(60, 2)
+    off = np.where(np.arange(60) < 30, 1e-3, 0.3)
+    scores = ask(x, known, kind) + off * np.random.default_rng(0).normal(size=(200, 60))
+    means = {
+        name: error(recover(scores, known, kind, error=e, prior=priors[kind]), x, kind).mean()
+        for name, e in {"each": off, "none": 1e-3, "all": 0.3}.items()
+    }
+    assert means["each"] < 0.8 * min(means["none"], means["all"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_prior_has_the_moments_of_the_faces(kind: Similarity) -> None:
     faces = templates(200_000, 5)
     prior = fit_prior(faces, kind)
@@ -297,5 +328,10 @@ def test_what_does_not_fit_is_refused_in_words(priors: dict[Similarity, Prior]) 
         recover(scores, known[0], "l2")
     with pytest.raises(InputError, match=r"16 unknowns for cosine scores.* need 17 for l2"):
         recover(scores, known, "l2", prior=priors["cosine"])
+    for wrong in (-1.0, np.nan, np.ones(3), np.inf):
+        with pytest.raises(InputError, match="error of 4 scores is one number from 0, or one of"):
+            recover(scores, known, "l2", error=wrong)
+    with pytest.raises(InputError, match="either decimals or an error"):
+        recover(scores, known, "l2", error=0.1, decimals=2)
     with pytest.raises(InputError, match="two templates or more, got 1"):
         fit_prior(known[:1], "l2")

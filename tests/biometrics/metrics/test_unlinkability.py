@@ -220,6 +220,16 @@ def test_intervals_cover_what_is_measured_on_average(measure: str) -> None:
     assert all(g.low <= g.value <= g.high for g in got)
 
 
+def test_the_chance_that_drawing_adds_moves_no_interval() -> None:
+    """A hundred scores drawn again fill fewer bins: unmoved, all draws would lie above."""
+    rng = np.random.default_rng(13)
+    got = unlinkability(rng.normal(size=100), rng.normal(size=2000), bins=100)
+    for measure in (got.d_sys, got.maximal):
+        assert measure.low is not None
+        share = (measure.value - measure.low) / width(measure)
+        assert 0.3 < share < 0.7
+
+
 def test_subjects_with_many_scores_widen_the_interval() -> None:
     rng = np.random.default_rng(9)
     mated, subjects = np.repeat(rng.normal(1, 1, 50), 10), np.repeat(np.arange(50), 10)
