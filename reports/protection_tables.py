@@ -37,7 +37,7 @@ from reports.protection_select import (
     with_keys,
     without_controls,
 )
-from reports.protection_words import FAMILIES, KNOWN, LINKED, attack_words
+from reports.protection_words import FAMILIES, LINKED, attack_words, known
 from reports.results import (
     NOT_RUN,
     Estimate,
@@ -107,15 +107,15 @@ def _line(
     lacking = NotMeasured(not_measured=notes[0]) if notes else NOT_RUN
     keys = max((row.keys for row in rows), default=0)
     about = [FAMILIES[rows[0].family], f"{count(keys)} keys" if keyed and keys else ""]
-    known = closest_linkage(rows, KEY_KNOWN)
+    stolen = closest_linkage(rows, KEY_KNOWN)
     secret = closest_linkage(rows, _SECRET)
     return [
         Cell(label, detail=", ".join(filter(None, about)), tone="strong"),
         *(_sar_cell(table, rows, fmr, name) for name in ("type1", "type2")),
         _cosine_cell(table, with_keys(rows)),
-        _linkage_cell(table, secret),
-        _linkage_cell(table, known) if keyed else _NO_KEY,
-        _maximal_cell(table, [secret, known]),
+        _linkage_cell(table, secret, keyed=keyed),
+        _linkage_cell(table, stolen, keyed=keyed) if keyed else _NO_KEY,
+        _maximal_cell(table, [secret, stolen]),
         _revoked_cell(table, rows, fmr) if keyed else _NO_KEY,
         table.estimate(_of(plain, "tmr_plain", fmr) or lacking),
         table.estimate(_of(plain, "tmr", fmr) or lacking),
@@ -166,7 +166,7 @@ def _cosine_cell(table: Table, rows: Sequence[ProtectionResult]) -> Cell:
     return table.estimate(rows[0].recovered_cosine if rows else _NO_ATTACK)
 
 
-def _linkage_cell(table: Table, linkage: Linkage | None) -> Cell:
+def _linkage_cell(table: Table, linkage: Linkage | None, *, keyed: bool) -> Cell:
     """D_sys, its interval, and what chance gives."""
     if linkage is None:
         return table.estimate(NotMeasured(not_measured="no linker that knows as much was tried"))
@@ -180,7 +180,8 @@ def _linkage_cell(table: Table, linkage: Linkage | None) -> Cell:
         else "chance not measured"
     )
     found = linked(linkage)
-    words = f"{linkage.linker}; the linker {KNOWN[linkage.knowledge]}: {LINKED[found]}."
+    who = known(linkage.knowledge, keyed=keyed)
+    words = f"{linkage.linker}; the linker {who}: {LINKED[found]}."
     tone = cell.tone if found != "above" else "flag"
     return replace(cell, extra=chance, note=table.note(words), tone=tone)
 
