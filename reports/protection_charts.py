@@ -98,6 +98,7 @@ def _trade_off(
         _caption(fmr, limits, borders),
         table,
         wide=True,
+        ends=True,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -75,7 +75,8 @@ def trade_off(
     for each attacker; ``known`` says what the marks mean."""
     with styled():
         figure = Figure(figsize=(2 * WIDTH, _TALL), dpi=72)  # so that display units are points
-        axes = figure.add_axes((0.068, 0.105, 0.92, 0.83))
+        axes = figure.add_axes((0.068, 0.105, 0.885, 0.83))
+        axes.tick_params(axis="y", labelright=True)  # on a phone only this end is seen at first
         axes.set(xlim=(-_ROOM, 100 + _ROOM), ylim=(-_ROOM, 100 + _ROOM))
         at = f"FMR {100 * float(fmr):g} %"
         axes.set_xlabel(f"right persons recognised at {at}, impostors with the stolen key (TMR), %")
@@ -96,7 +97,8 @@ def _draw(axes: Axes, spots: Sequence[Spot]) -> list[Span]:
     lines that names should not cover."""
     across: list[Span] = [(_ends(spot.recognised), (100 * spot.top.value,) * 2) for spot in spots]
     _segments(axes, across, GREY, 0.8)
-    looks = {**{name: (*MARKS[name], 5.0) for name in MARKS}, "": (INK, "*", 10.0)}
+    looks: dict[str, tuple[str, str, float]] = {n: (*look, 5.0) for n, look in MARKS.items()}
+    looks[""] = (INK, "*", 10.0)  # unprotected
     lines = list(across)
     for name, (colour, marker, size) in looks.items():
         points, upright = [], []
@@ -123,7 +125,7 @@ def _segments(axes: Axes, spans: Sequence[Span], colour: str, width: float) -> N
 
 def _borders(axes: Axes, borders: Borders) -> list[Text]:
     """Dashed lines, and the corner in which both hold; the words beside the lines."""
-    line = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (4, 3))}
+    line: dict[str, Any] = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (4, 3))}
     words: list[Text] = []
     if borders.accepted is not None:
         axes.axhline(borders.accepted, **line)

@@ -113,7 +113,7 @@ def _attempts(rows: Sequence[ProtectionResult], of: str) -> Table:
                     table.estimate(row.detection_rate),
                     Cell(count(row.records)),
                     Cell(count(row.queries) if row.queries else DASH),
-                    table.estimate(row.recovered_cosine, "number"),
+                    table.estimate(row.recovered_cosine, "ratio"),
                 ]
             )
     return gathered(table)
@@ -164,10 +164,10 @@ def linkage_table(rows: Sequence[ProtectionResult], of: str) -> Table:
                 [
                     *([head] if i == 0 else []),
                     Cell(one.linker, detail=known(one.knowledge, keyed=row.keyed), tone="words"),
-                    table.estimate(one.d_sys, "number"),
-                    table.estimate(one.null, "number"),
+                    table.estimate(one.d_sys, "ratio"),
+                    table.estimate(one.null, "ratio"),
                     Cell(LINKED[found], tone="flag" if found == "above" else "words"),
-                    table.estimate(one.maximal, "number"),
+                    table.estimate(one.maximal, "ratio"),
                     *(Cell(count(n)) for n in (one.bins, one.mated, one.non_mated)),
                 ]
             )

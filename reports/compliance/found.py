@@ -95,8 +95,8 @@ def targets(results: Results) -> list[str]:
     if results.compare is not None:
         names = [row.target or row.name for row in results.compare.rows]
     else:
-        rows = (*results.stress, *results.protections)
-        names = [results.target, *(row.backbone for row in rows)]
+        names = [results.target, *(row.backbone for row in results.stress)]
+        names += [row.backbone for row in results.protections]
     return [name for name in dict.fromkeys(names) if name]
 
 

@@ -264,7 +264,7 @@ MEASUREMENTS: dict[str, Measurement] = {
         "D_sys of protected templates under different keys, less what chance gives",
         lambda r, s: linkability(r, weak=_weak(r)),
         by_fmr=False,
-        kind="number",
+        kind="ratio",
     ),
     "protected_tmr": Measurement(
         "right persons recognised by protected templates",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,9 +93,9 @@ def numbers(row: ProtectionResult) -> list[tuple[Estimate, Kind]]:
     ]
     rates += [(v, "number") for v in (*row.image.values(), *row.measures.values())]
     for linkage in row.linkage:
-        rates += [(v, "number") for v in (linkage.d_sys, linkage.null, linkage.maximal)]
+        rates += [(v, "ratio") for v in (linkage.d_sys, linkage.null, linkage.maximal)]
     if row.attack:
-        return [*rates, (row.detection_rate, "rate"), (row.recovered_cosine, "number")]
+        return [*rates, (row.detection_rate, "rate"), (row.recovered_cosine, "ratio")]
     return [*rates, (row.microseconds, "number")]
 
 
@@ -188,7 +189,8 @@ def test_pictures_stand_by_person_and_scheme(tmp_path: Path) -> None:
 
 
 def test_an_audit_with_protections_shows_them_below_stress(tmp_path: Path) -> None:
-    page = Page(render_page(factory.results(protections=few()), tmp_path))
+    none: dict[str, Any] = {"histograms": {}, "det": {}, "curves": {}, "samples": []}
+    page = Page(render_page(factory.results(protections=few(), **none), tmp_path))
     at = page.lines.index("Stress and protection")
     below = page.lines[at:]
     assert "Irreversibility, attacker with the keys" in below

@@ -28,7 +28,7 @@ from reports.protection_tables import control_tables, summary_tables, unmeasured
 from reports.protection_words import LINKED, attack_words
 from reports.results import Measured, NotMeasured, ProtectionResult
 from reports.tables import EVERYBODYS_FACE
-from reports.words import DASH, Cell, Table, fmr_label, interval, main
+from reports.words import NBSP, Cell, Table, fmr_label, interval, main
 from tests.reports import protection_factory as made
 from tests.reports.factory import HOSTILE, rate
 
@@ -156,7 +156,7 @@ def test_the_one_table_has_a_line_for_every_scheme_of_every_backbone() -> None:
         assert sum(width for _, width in table.groups) == len(table.columns)
         assert fmr_label(FMR) in table.caption
     first = next(iter(labels.values()))
-    assert first == "none"
+    assert first == "unprotected"
 
 
 def test_a_line_holds_the_bound_the_linkage_the_renewal_and_the_price() -> None:
@@ -172,29 +172,28 @@ def test_a_line_holds_the_bound_the_linkage_the_renewal_and_the_price() -> None:
     assert notes[int(cells["Type-I"].note) - 1] == f"{attack_words(best.row)}."
     plain = next(row for row in rows if not row.attack)
     for name, column, kind in (
-        ("tmr_plain", "Before", "rate"),
-        ("tmr", "Stolen key", "rate"),
+        ("tmr", "Key stolen", "rate"),
         ("tmr_difference", "Change", "margin"),
-        ("tmr_genuine_key", "Genuine key", "rate"),
+        ("tmr_genuine_key", "Key genuine", "rate"),
     ):
         value = getattr(plain, name)[FMR]
         assert cells[column].text == main(value, kind)  # type: ignore[arg-type]
     assert cells["D_sys (keys secret)"].text == "0.05"
-    assert cells["D_sys (keys secret)"].extra == f"chance 0.03{DASH}0.08"
+    assert cells["D_sys (keys secret)"].extra == f"chance \u2264{NBSP}0.08"
     assert cells["D_sys (keys secret)"].tone == ""
-    assert cells["D_sys (keys known)"].text == "0.6"
+    assert cells["D_sys (keys known)"].text == "0.60"
     assert cells["D_sys (keys known)"].tone == "flag"
     assert cells["Maximal"].text == "0.66"
     revoked = strongest(rows, FMR, ("revoked_type1", "revoked_type2"))
     assert revoked is not None
     assert cells["SAR"].text == main(revoked.value, "rate")
-    assert cells["Size"].text == "2,048"
-    assert cells["Time"].text == "3.25"
+    assert cells["Size"].text == f"2,048{NBSP}bits"
+    assert cells["Size"].detail == f"3.25{NBSP}\u00b5s"
 
 
 def test_a_scheme_without_a_key_has_nothing_to_renew_and_is_bounded_all_the_same() -> None:
     cells = line(summary(), "1 bit a value")
-    for column in ("D_sys (keys known)", "SAR", "Genuine key"):
+    for column in ("D_sys (keys known)", "SAR", "Key genuine"):
         assert cells[column].text == "no key"
     assert cells["Type-I"].text.endswith("%")
 
@@ -202,7 +201,7 @@ def test_a_scheme_without_a_key_has_nothing_to_renew_and_is_bounded_all_the_same
 def test_what_could_not_be_measured_says_why_in_its_line_and_in_the_list() -> None:
     table = summary()
     cells = line(table, "PFRNet-like split")
-    for column in ("Type-I", "Type-II", "Stolen key"):
+    for column in ("Type-I", "Type-II", "Key stolen"):
         assert cells[column].text == "not measured"
         assert table.notes[int(cells[column].note) - 1] == made.NO_LABELS
     missing = unmeasured_table(made.rows())
