@@ -32,6 +32,7 @@ class Chart:
     caption: str
     table: Table
     wide: bool = False  # over the whole page
+    ends: bool = False  # where it is wider than the screen, its right end is seen first
 
 
 def sar_charts(results: Results) -> Iterator[Chart]:

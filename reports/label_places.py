@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 Boxes = NDArray[np.float64]  # [N, 4] left, bottom, right, top
 _GAP = 5.0  # from a point to its name
-_STEPS = np.arange(-9, 10)  # heights of a name, up and down
 _SWEEPS = 4
 _ON_NAME, _ON_MARK, _FAR = 50.0, 6.0, 0.35
 
@@ -17,6 +16,9 @@ def place_labels(
     sizes: NDArray[np.float64],
     frame: NDArray[np.float64],
     marks: Boxes,
+    *,
+    reach: int = 9,
+    columns: int = 1,
 ) -> Boxes:
     """Boxes [N, 4] of the names of ``points``, all in one unit of length (points of a page).
 
@@ -29,8 +31,14 @@ def place_labels(
         sizes: [N, 2] width, height of each name.
         frame: [4] left, bottom, right, top; a place that leaves it is moved inside.
         marks: [M, 4] boxes of what names should not cover: points, lines, words.
+        reach: how many of its heights a name may move up or down.
+        columns: how many of its widths a name may move aside.
     """
-    choices = [_choices(point, size, frame) for point, size in zip(points, sizes, strict=True)]
+    steps = np.arange(-reach, reach + 1)
+    choices = [
+        _choices(point, size, frame, steps, columns)
+        for point, size in zip(points, sizes, strict=True)
+    ]
     fixed = [
         _FAR * _distance(boxes, point) + _ON_MARK * _covered(boxes, marks)
         for boxes, point in zip(choices, points, strict=True)
@@ -49,18 +57,24 @@ def place_labels(
 
 
 def _choices(
-    point: NDArray[np.float64], size: NDArray[np.float64], frame: NDArray[np.float64]
+    point: NDArray[np.float64],
+    size: NDArray[np.float64],
+    frame: NDArray[np.float64],
+    steps: NDArray[np.int64],
+    columns: int,
 ) -> Boxes:
     """[K, 4]: right and left of the point at many heights, and centred above and below it."""
     width, height = size
-    rise = _STEPS * height
-    middle = rise[np.abs(_STEPS) >= 1]
+    rise = steps * height
+    middle = rise[np.abs(steps) >= 1]
+    aside = [(1 + i) * _GAP + i * width for i in range(columns)]
     x = [
-        np.full(len(rise), _GAP),
-        np.full(len(rise), -_GAP - width),
+        *(np.full(len(rise), gap) for gap in aside),
+        *(np.full(len(rise), -gap - width) for gap in aside),
         np.full(len(middle), -width / 2),
     ]
-    y = [rise - height / 2, rise - height / 2, middle - height / 2 + np.sign(middle) * 1.0]
+    y = [rise - height / 2] * (2 * columns)
+    y.append(middle - height / 2 + np.sign(middle) * 1.0)
     left = np.clip(point[0] + np.concatenate(x), frame[0], max(frame[0], frame[2] - width))
     bottom = np.clip(point[1] + np.concatenate(y), frame[1], max(frame[1], frame[3] - height))
     return np.stack([left, bottom, left + width, bottom + height], axis=1)

@@ -27,6 +27,8 @@ def name_points(
     others: Boxes | None = None,
     *,
     limit: int = 24,
+    reach: int = 9,
+    columns: int = 1,
 ) -> None:
     """Names beside points, none over another; a thin line where one had to move away.
 
@@ -38,6 +40,8 @@ def name_points(
         lines: what names should not cover, in units of the axes.
         others: [M, 4] boxes that they should not cover either, in points of the page.
         limit: letters of a name.
+        reach: how many of its heights a name may move up or down.
+        columns: how many of its widths it may move aside.
     """
     if not names:
         return
@@ -51,7 +55,7 @@ def name_points(
     marks = np.concatenate([np.tile(places, 2), ends]) + np.array([-_HALF, -_HALF, _HALF, _HALF])
     marks = marks if others is None else np.concatenate([marks, others])
     to_data = axes.transData.inverted().transform
-    found = place_labels(places, sizes, frame, marks)
+    found = place_labels(places, sizes, frame, marks, reach=reach, columns=columns)
     for text, place, point in zip(texts, found, places, strict=True):
         text.set(position=to_data((place[0] + 1, (place[1] + place[3]) / 2)), va="center")
         near = np.clip(point, place[:2], place[2:])

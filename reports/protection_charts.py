@@ -18,6 +18,7 @@ from reports.protection_select import (
     backbones_of,
     by_knowledge,
     by_setting,
+    is_keyed,
     labels_of,
     linkages,
     of_backbone,
@@ -25,7 +26,7 @@ from reports.protection_select import (
     protection_fmr,
     without_controls,
 )
-from reports.protection_words import KNOWN, attack_words
+from reports.protection_words import KNOWN, attack_words, known
 from reports.results import (
     Estimate,
     Linkage,
@@ -75,7 +76,7 @@ def _trade_off(
             table.rows.append(
                 [
                     Cell(label),
-                    Cell(KNOWN[name], tone="words"),
+                    Cell(known(name, keyed=is_keyed(some)), tone="words"),
                     table.estimate(x),
                     table.estimate(None if one is None else one.value),
                     Cell("" if one is None else attack_words(one.row), tone="words"),
@@ -97,6 +98,7 @@ def _trade_off(
         _caption(fmr, limits, borders),
         table,
         wide=True,
+        ends=True,
     )
 
 
@@ -149,7 +151,7 @@ def linkage_charts(rows: Sequence[ProtectionResult], backbone: str, place: int) 
     drawn: list[tuple[str, Linkage]] = []
     for key, some in by_setting(rows).items():
         drawn += [
-            (f"{labels[key]}, {KNOWN[linkage.knowledge]}", linkage)
+            (f"{labels[key]}, {known(linkage.knowledge, keyed=is_keyed(some))}", linkage)
             for linkage in linkages(some)
             if is_drawable(linkage)
         ]

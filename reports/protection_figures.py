@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from reports.figures import WIDTH, short
 from reports.point_names import Span, name_points
@@ -32,6 +33,7 @@ MARKS: Final[Mapping[Knowledge, tuple[str, str]]] = {
 _ROOM = 3.0  # per cent of the axes beyond 0 and 100
 _TALL = 4.2  # inches
 _LETTERS = 36  # of a name
+_REACH, _COLUMNS = 24, 3  # heights and widths of a name: the whole figure
 _BYTES, _PANEL_BYTES, _BIN_BYTES = 50_000, 6000, 85  # of a figure, a panel, a bin of a panel
 _PANELS = 4
 
@@ -73,54 +75,73 @@ def trade_off(
     for each attacker; ``known`` says what the marks mean."""
     with styled():
         figure = Figure(figsize=(2 * WIDTH, _TALL), dpi=72)  # so that display units are points
-        axes = figure.add_axes((0.068, 0.105, 0.92, 0.83))
+        axes = figure.add_axes((0.068, 0.105, 0.885, 0.83))
+        axes.tick_params(axis="y", labelright=True)  # on a phone only this end is seen at first
         axes.set(xlim=(-_ROOM, 100 + _ROOM), ylim=(-_ROOM, 100 + _ROOM))
         at = f"FMR {100 * float(fmr):g} %"
         axes.set_xlabel(f"right persons recognised at {at}, impostors with the stolen key (TMR), %")
         axes.set_ylabel("rebuilt faces accepted, strongest attack (SAR), %")
-        _borders(axes, borders)
-        lines = _border_spans(borders)
-        for spot in spots:
-            lines += _draw(axes, spot)
+        words = _borders(axes, borders)
+        lines = [*_border_spans(borders), *_draw(axes, spots)]
         points = np.array([[100 * s.recognised.value, 100 * s.top.value] for s in spots])
         names = [spot.label for spot in spots]
-        name_points(axes, names, points.reshape(-1, 2), lines, limit=_LETTERS)
+        others = np.array([text.get_window_extent().extents for text in words]).reshape(-1, 4)
+        keep = {"limit": _LETTERS, "reach": _REACH, "columns": _COLUMNS}
+        name_points(axes, names, points.reshape(-1, 2), lines, others, **keep)
         _legend(figure, spots, known)
         return figure
 
 
-def _draw(axes: Axes, spot: Spot) -> list[Span]:
-    """The points of a scheme; the lines that names should not cover."""
-    x = 100 * spot.recognised.value
-    lines: list[Span] = []
-    for knowledge, value in spot.accepted.items():
-        colour, marker = MARKS[knowledge] if spot.protects else (INK, "*")
-        y = 100 * value.value
-        low, high = _ends(value)
-        axes.plot((x, x), (low, high), color=colour, linewidth=1.2)
-        size = 5.0 if spot.protects else 10.0
-        axes.plot(x, y, marker, color=colour, markersize=size, zorder=3)
-        lines += [((x, x), (low, high)), ((x, x), (y, y))]
-    across, y = _ends(spot.recognised), 100 * spot.top.value
-    axes.plot(across, (y, y), color=GREY, linewidth=0.8, zorder=1)
-    return [*lines, (across, (y, y))]
+def _draw(axes: Axes, spots: Sequence[Spot]) -> list[Span]:
+    """The points of all schemes, what looks alike in one go, which keeps the figure small; the
+    lines that names should not cover."""
+    across: list[Span] = [(_ends(spot.recognised), (100 * spot.top.value,) * 2) for spot in spots]
+    _segments(axes, across, GREY, 0.8)
+    looks: dict[str, tuple[str, str, float]] = {n: (*look, 5.0) for n, look in MARKS.items()}
+    looks[""] = (INK, "*", 10.0)  # unprotected
+    lines = list(across)
+    for name, (colour, marker, size) in looks.items():
+        points, upright = [], []
+        for spot in spots:
+            x = 100 * spot.recognised.value
+            for knowledge, value in spot.accepted.items():
+                if (knowledge if spot.protects else "") == name:
+                    points.append((x, 100 * value.value))
+                    upright.append(((x, x), _ends(value)))
+        if points:
+            _segments(axes, upright, colour, 1.2)
+            x_and_y = np.array(points).T
+            axes.plot(*x_and_y, marker, color=colour, markersize=size, zorder=3, linestyle="")
+        lines += [*upright, *(((x, x), (y, y)) for x, y in points)]
+    return lines
 
 
-def _borders(axes: Axes, borders: Borders) -> None:
-    """Dashed lines, and the corner in which both hold."""
-    line = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (4, 3))}
+def _segments(axes: Axes, spans: Sequence[Span], colour: str, width: float) -> None:
+    """Many lines as one, with gaps."""
+    x = [end for (low, high), _ in spans for end in (low, high, np.nan)]
+    y = [end for _, (low, high) in spans for end in (low, high, np.nan)]
+    axes.plot(x, y, color=colour, linewidth=width, zorder=2)
+
+
+def _borders(axes: Axes, borders: Borders) -> list[Text]:
+    """Dashed lines, and the corner in which both hold; the words beside the lines."""
+    line: dict[str, Any] = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (4, 3))}
+    words: list[Text] = []
     if borders.accepted is not None:
         axes.axhline(borders.accepted, **line)
-        axes.text(-_ROOM + 0.5, borders.accepted + 0.8, "highest SAR", color=MUTED, fontsize=8)
+        words.append(axes.text(-_ROOM + 0.5, borders.accepted + 0.8, "highest SAR"))
     if borders.recognised is not None:
         axes.axvline(borders.recognised, **line)
         place = (borders.recognised - 0.6, 100 + _ROOM - 1)
-        axes.text(*place, "least TMR", color=MUTED, fontsize=8, ha="right", va="top")
+        words.append(axes.text(*place, "least TMR", ha="right", va="top"))
+    for text in words:
+        text.set(color=MUTED, fontsize=8)
     if borders.accepted is not None and borders.recognised is not None:
         low, wide = borders.recognised, 100 + _ROOM - borders.recognised
         corner = Rectangle((low, -_ROOM), wide, borders.accepted + _ROOM, linewidth=0)
         corner.set(facecolor=TEAL, alpha=0.14)
         axes.add_patch(corner)
+    return words
 
 
 def _border_spans(borders: Borders) -> list[Span]:

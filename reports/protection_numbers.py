@@ -16,7 +16,7 @@ from reports.protection_select import (
     setting_of,
     why_silent,
 )
-from reports.protection_words import FAMILIES, KNOWN, LINKED, circumstances, known_words
+from reports.protection_words import FAMILIES, LINKED, circumstances, known, known_words
 from reports.results import ProtectionResult, far_above_nominal
 from reports.tables import EVERYBODYS_FACE, told_keys
 from reports.words import DASH, Cell, Table, count, fmr_label, gathered
@@ -113,7 +113,7 @@ def _attempts(rows: Sequence[ProtectionResult], of: str) -> Table:
                     table.estimate(row.detection_rate),
                     Cell(count(row.records)),
                     Cell(count(row.queries) if row.queries else DASH),
-                    table.estimate(row.recovered_cosine, "number"),
+                    table.estimate(row.recovered_cosine, "ratio"),
                 ]
             )
     return gathered(table)
@@ -163,11 +163,11 @@ def linkage_table(rows: Sequence[ProtectionResult], of: str) -> Table:
             table.rows.append(
                 [
                     *([head] if i == 0 else []),
-                    Cell(one.linker, detail=KNOWN[one.knowledge], tone="words"),
-                    table.estimate(one.d_sys, "number"),
-                    table.estimate(one.null, "number"),
+                    Cell(one.linker, detail=known(one.knowledge, keyed=row.keyed), tone="words"),
+                    table.estimate(one.d_sys, "ratio"),
+                    table.estimate(one.null, "ratio"),
                     Cell(LINKED[found], tone="flag" if found == "above" else "words"),
-                    table.estimate(one.maximal, "number"),
+                    table.estimate(one.maximal, "ratio"),
                     *(Cell(count(n)) for n in (one.bins, one.mated, one.non_mated)),
                 ]
             )
@@ -213,7 +213,7 @@ def measure_tables(rows: Sequence[ProtectionResult], of: str) -> list[Table]:
         table = Table(f"Measures of {what}, templates of {of}", ("Measure", "Value"))
         for name, value in row.measures.items():
             table.rows.append([Cell(name.replace("_", " ")), table.estimate(value, "number")])
-        tables.append(table)
+        tables.append(gathered(table))
     return _full(tables)
 
 

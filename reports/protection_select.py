@@ -83,7 +83,8 @@ def labels_of(rows: Iterable[ProtectionResult]) -> dict[Setting, str]:
     """Every scheme in words; two that would read alike are told apart by their parameters."""
     labels: dict[Setting, str] = {}
     for key, some in by_setting(rows).items():
-        labels[key] = next((row.label for row in some if row.label), key.scheme)
+        name = key.scheme if key.protects else "unprotected"
+        labels[key] = next((row.label for row in some if row.label), name)
     words = list(labels.values())
     return {
         key: f"{label} ({parameters_of(key)})"

@@ -62,7 +62,7 @@ class ProtectionStrips(Pictures):
             enrolled = self.picture(original, f"{_ENROLLED}, {name}", reconstruction=False)
             bands.append([Band("", [enrolled, *rebuilt])])
         return Strip(
-            f"Faces rebuilt from templates of {backbone}",
+            f"Faces rebuilt from templates of {backbone} by the strongest attack",
             self.caption(len(people)),
             [_ENROLLED, *heads],
             bands,

@@ -33,11 +33,12 @@ from reports.protection_select import (
     plain_rows,
     protection_fmr,
     strongest,
+    upper,
     why_not,
     with_keys,
     without_controls,
 )
-from reports.protection_words import FAMILIES, KNOWN, LINKED, attack_words
+from reports.protection_words import FAMILIES, LINKED, attack_words, known
 from reports.results import (
     NOT_RUN,
     Estimate,
@@ -49,15 +50,15 @@ from reports.results import (
     far_above_nominal,
 )
 from reports.tables import EVERYBODYS_FACE
-from reports.words import Cell, Table, count, fmr_label, gathered, interval, main
+from reports.words import NBSP, Cell, Table, count, fmr_label, gathered, main, ratio
 
 GROUPS = (
     ("", 1),
     ("Irreversibility, attacker with the keys", 3),
     ("Unlinkability", 3),
     ("Renewability", 1),
-    ("Recognition (TMR)", 4),
-    ("Cost", 2),
+    ("Recognition (TMR)", 3),
+    ("Cost", 1),
 )
 COLUMNS = (
     "Scheme",
@@ -68,12 +69,10 @@ COLUMNS = (
     Cell("D_sys", detail="keys known"),
     Cell("Maximal", detail="bits"),
     Cell("SAR", detail="after revocation"),
-    Cell("Before", detail="unprotected"),
-    Cell("Stolen key", detail="protected"),
+    Cell("Key stolen"),
     Cell("Change", detail="paired"),
-    Cell("Genuine key", detail="impostors have their own"),
-    Cell("Size", detail="bits"),
-    Cell("Time", detail="µs a template"),
+    Cell("Key genuine"),
+    Cell("Size", detail="and time"),
 )
 _NO_KEY = Cell("no key", tone="missing")
 _NO_ATTACK = NotMeasured(not_measured="no attack that has the keys was tried")
@@ -107,22 +106,20 @@ def _line(
     lacking = NotMeasured(not_measured=notes[0]) if notes else NOT_RUN
     keys = max((row.keys for row in rows), default=0)
     about = [FAMILIES[rows[0].family], f"{count(keys)} keys" if keyed and keys else ""]
-    known = closest_linkage(rows, KEY_KNOWN)
+    stolen = closest_linkage(rows, KEY_KNOWN)
     secret = closest_linkage(rows, _SECRET)
     return [
         Cell(label, detail=", ".join(filter(None, about)), tone="strong"),
         *(_sar_cell(table, rows, fmr, name) for name in ("type1", "type2")),
         _cosine_cell(table, with_keys(rows)),
-        _linkage_cell(table, secret),
-        _linkage_cell(table, known) if keyed else _NO_KEY,
-        _maximal_cell(table, [secret, known]),
+        _linkage_cell(table, secret, keyed=keyed),
+        _linkage_cell(table, stolen, keyed=keyed) if keyed else _NO_KEY,
+        _maximal_cell(table, [secret, stolen]),
         _revoked_cell(table, rows, fmr) if keyed else _NO_KEY,
-        table.estimate(_of(plain, "tmr_plain", fmr) or lacking),
-        table.estimate(_of(plain, "tmr", fmr) or lacking),
+        _tmr_cell(table, plain, fmr, lacking),
         table.estimate(_of(plain, "tmr_difference", fmr) or lacking, "margin"),
         table.estimate(_of(plain, "tmr_genuine_key", fmr) or lacking) if keyed else _NO_KEY,
-        _bits_cell(table, rows),
-        table.estimate(_microseconds(rows), "number"),
+        _cost_cell(table, rows),
     ]
 
 
@@ -162,25 +159,26 @@ def _cosine_cell(table: Table, rows: Sequence[ProtectionResult]) -> Cell:
     """The highest of any attack that recovers templates."""
     found = [v for row in rows if isinstance(v := row.recovered_cosine, Measured)]
     if found:
-        return table.estimate(max(found, key=lambda value: value.value), "number")
+        return table.estimate(max(found, key=lambda value: value.value), "ratio")
     return table.estimate(rows[0].recovered_cosine if rows else _NO_ATTACK)
 
 
-def _linkage_cell(table: Table, linkage: Linkage | None) -> Cell:
-    """D_sys, its interval, and what chance gives."""
+def _linkage_cell(table: Table, linkage: Linkage | None, *, keyed: bool) -> Cell:
+    """D_sys, its interval, and the most that chance gives."""
     if linkage is None:
         return table.estimate(NotMeasured(not_measured="no linker that knows as much was tried"))
-    cell = table.estimate(linkage.d_sys, "number")
+    cell = table.estimate(linkage.d_sys, "ratio")
     if not isinstance(linkage.d_sys, Measured):
         return cell
     null = linkage.null
     chance = (
-        f"chance {interval(null, 'number') or main(null, 'number')}"
+        f"chance \u2264{NBSP}{ratio(upper(null))}"
         if isinstance(null, Measured)
         else "chance not measured"
     )
     found = linked(linkage)
-    words = f"{linkage.linker}; the linker {KNOWN[linkage.knowledge]}: {LINKED[found]}."
+    who = known(linkage.knowledge, keyed=keyed)
+    words = f"{linkage.linker}; the linker {who}: {LINKED[found]}."
     tone = cell.tone if found != "above" else "flag"
     return replace(cell, extra=chance, note=table.note(words), tone=tone)
 
@@ -189,18 +187,30 @@ def _maximal_cell(table: Table, found: Sequence[Linkage | None]) -> Cell:
     told = [linkage.maximal for linkage in found if linkage is not None]
     measured = [value for value in told if isinstance(value, Measured)]
     if measured:
-        return table.estimate(max(measured, key=lambda value: value.value), "number")
+        return table.estimate(max(measured, key=lambda value: value.value), "ratio")
     return table.estimate(told[0] if told else None, "number")
 
 
-def _bits_cell(table: Table, rows: Sequence[ProtectionResult]) -> Cell:
+def _tmr_cell(
+    table: Table, rows: Sequence[ProtectionResult], fmr: str | None, lacking: NotMeasured
+) -> Cell:
+    """Recognition with the stolen key, and by the same pairs before."""
+    cell = table.estimate(_of(rows, "tmr", fmr) or lacking)
+    before = _of(rows, "tmr_plain", fmr)
+    if not isinstance(before, Measured):
+        return cell
+    return replace(cell, extra=f"before {main(before, 'rate')}")
+
+
+def _cost_cell(table: Table, rows: Sequence[ProtectionResult]) -> Cell:
+    """Bits of a template, and microseconds to protect one."""
     bits = max(row.stored_bits for row in rows)
-    return Cell(count(bits)) if bits else table.estimate(NOT_RUN)
-
-
-def _microseconds(rows: Sequence[ProtectionResult]) -> Estimate:
     told = [row.microseconds for row in rows]
-    return next((value for value in told if isinstance(value, Measured)), told[0])
+    spent = next((value for value in told if isinstance(value, Measured)), None)
+    time = f"{main(spent, 'number')}{NBSP}\u00b5s" if spent else ""
+    if bits:
+        return Cell(f"{count(bits)}{NBSP}bits", detail=time)
+    return Cell(time) if time else table.estimate(told[0])
 
 
 def _of(rows: Sequence[ProtectionResult], name: str, fmr: str | None) -> Estimate | None:

@@ -113,12 +113,14 @@ PROPERTIES: tuple[tuple[str, str], ...] = (
 )
 
 
+def known(knowledge: Knowledge, *, keyed: bool) -> str:
+    """What an attacker knows; a scheme without a key has none to lack."""
+    return "knows the scheme" if knowledge == "scheme" and not keyed else KNOWN[knowledge]
+
+
 def known_words(row: ProtectionResult) -> str:
-    """What the attacker of a row knows; a scheme without a key has none to know."""
-    knowledge = knowledge_of(row)
-    if knowledge == "scheme" and not row.keyed and row.scheme:
-        return "knows the scheme"
-    return KNOWN[knowledge]
+    """What the attacker of a row knows."""
+    return known(knowledge_of(row), keyed=row.keyed)
 
 
 def judged_words(row: ProtectionResult) -> str:

@@ -17,7 +17,7 @@ MINUS = "\u2212"
 DASH = "\u2013"
 _TO = f"{NBSP}to{NBSP}"
 _PLAIN = "no interval"
-Kind = Literal["rate", "margin", "number"]
+Kind = Literal["rate", "margin", "number", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,18 @@ def number(value: float) -> str:
     return text.replace("-", MINUS)
 
 
+def ratio(value: float) -> str:
+    """Two decimals, for what goes from 0 to 1 or from -1 to 1 and is no share: a cosine."""
+    text = f"{value:.2f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", MINUS)
+
+
 def main(value: Measured, kind: Kind) -> str:
     """The value alone."""
     if kind == "number":
         return number(value.value)
+    if kind == "ratio":
+        return ratio(value.value)
     if kind == "margin":
         return _signed(value.value) + f"{NBSP}pp"
     return percent(value.value)
@@ -130,8 +138,9 @@ def interval(value: Measured, kind: Kind = "rate") -> str:
         return ""
     if kind == "margin":
         return f"{_signed(value.low)}{_TO}{_signed(value.high)}"
-    if kind == "number":
-        ends = (number(value.low), number(value.high))
+    if kind in ("number", "ratio"):
+        told = number if kind == "number" else ratio
+        ends = (told(value.low), told(value.high))
     else:
         ends = (percent(value.low, unit=False), percent(value.high, unit=False))
     # A dash beside a minus sign reads as another one.

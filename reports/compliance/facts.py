@@ -1,8 +1,8 @@
-"""Numbers beside the attacks: how well models recognise, what a store holds, what protects."""
+"""Numbers beside the attacks: how well models recognise, and what a store holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from reports.compliance.found import Evidence, targets
 from reports.results import (
@@ -10,7 +10,6 @@ from reports.results import (
     ByFmr,
     Measured,
     NotMeasured,
-    ProtectionResult,
     Results,
 )
 from reports.stress_select import shown_fmr
@@ -118,31 +117,3 @@ def _counted(some: int, of: int, what: str) -> list[Evidence]:
     if not of:
         return _nothing("there is nothing to count")
     return [Evidence(Measured(value=some / of, n=of), attack=what, counted=True)]
-
-
-def protected(
-    results: Results,
-    rates: Callable[[ProtectionResult], ByFmr],
-    fmr: str | None,
-    *,
-    keys: Iterable[bool] = (True, False),
-) -> list[Evidence]:
-    """Rates with protected templates."""
-    rows = [row for row in results.protections if row.key_known in keys]
-    key = fmr or shown_fmr(rates(row) for row in rows)
-    if not rows:
-        return _nothing("no protection was measured")
-    if key is None:
-        return _nothing("nothing was measured of the protection")
-    lacking = NotMeasured(not_measured=f"not measured at FMR {key}")
-    return [
-        Evidence(
-            rates(row).get(key, lacking),
-            attack=f"{row.attack} on {row.scheme}"
-            + (", key known" if row.key_known else ", key secret"),
-            judge=row.judge,
-            backbone=row.backbone,
-            fmr=key,
-        )
-        for row in rows
-    ]

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from reports.protection_select import attacked
 from reports.results import (
     CLEAN,
     NOT_RUN,
+    UNPROTECTED,
     ByFmr,
     Estimate,
     Measured,
@@ -73,9 +75,14 @@ class Tried:
 
 
 def tried(results: Results) -> list[Tried]:
-    """All attacks that are no controls: of an audit, a comparison, and the clean rows of a stress
-    run."""
-    return [*_audited(results), *_compared(results), *_stressed(results, clean=True)]
+    """All attacks that are no controls: of an audit, a comparison, the clean rows of a stress run,
+    and what a run about protection tried on templates as they are."""
+    return [
+        *_audited(results),
+        *_compared(results),
+        *_stressed(results, clean=True),
+        *_unprotected(results),
+    ]
 
 
 def stressed(results: Results) -> list[Tried]:
@@ -89,6 +96,7 @@ def targets(results: Results) -> list[str]:
         names = [row.target or row.name for row in results.compare.rows]
     else:
         names = [results.target, *(row.backbone for row in results.stress)]
+        names += [row.backbone for row in results.protections]
     return [name for name in dict.fromkeys(names) if name]
 
 
@@ -221,3 +229,20 @@ def _stressed(results: Results, *, clean: bool) -> Iterator[Tried]:
             own_fmr=row.reconstruction_fmr,
             margin={},
         )
+
+
+def _unprotected(results: Results) -> Iterator[Tried]:
+    """An audit with protections holds these attacks already."""
+    for row in attacked(results.protections) if not results.attacks else ():
+        if row.scheme == UNPROTECTED:
+            yield Tried(
+                attack=row.attack,
+                judge=row.judge,
+                backbone=row.backbone,
+                unseen=row.unseen,
+                type1=row.type1,
+                type2=row.type2,
+                reference=row.type2_reference,
+                own_fmr=row.reconstruction_fmr,
+                margin={},
+            )

@@ -140,8 +140,11 @@ def _limit(limit: Limit | None, kind: Kind) -> Cell:
     bound = limit.at_most if limit.at_most is not None else limit.at_least
     assert bound is not None
     word = "at most" if limit.at_most is not None else "at least"
-    unit = "pp" if kind == "margin" else "%"
-    return Cell(f"{word} {100 * bound:g}{NBSP}{unit}", detail=limit.reason, tone="words")
+    units: dict[Kind, str] = {
+        "rate": f"{100 * bound:g}{NBSP}%",
+        "margin": f"{100 * bound:g}{NBSP}pp",
+    }
+    return Cell(f"{word} {units.get(kind, f'{bound:g}')}", detail=limit.reason, tone="words")
 
 
 def _places(source: Source) -> list[str]:

@@ -17,12 +17,18 @@ from reports.compliance.facts import (
     attribute_gain,
     names_beside,
     pictures_beside,
-    protected,
     realised_fmr,
     recognition,
     unencrypted,
 )
 from reports.compliance.found import Evidence, Judge, Tried, acceptances, heard_by, stressed, tried
+from reports.compliance.protected import (
+    linkability,
+    protected,
+    protected_recognition,
+    reductions,
+)
+from reports.protection_select import REVOKED
 from reports.results import FmrKey, Measured, Model, NotMeasured, Results
 from reports.stress_select import shown_fmr
 from reports.words import Kind, listed
@@ -90,20 +96,25 @@ def kind_of(selector: Selector) -> Kind:
     return MEASUREMENTS[selector.measure].kind
 
 
+def _weak(results: Results) -> str:
+    """Why a run's numbers cannot support anything; empty where they can."""
+    return QUICK if results.quick else ""
+
+
 def _accepted(
     measure: str, rows: Callable[[Results], list[Tried]]
 ) -> Callable[..., list[Evidence]]:
     def find(results: Results, selector: Selector) -> list[Evidence]:
-        weak = QUICK if results.quick else ""
         assert selector.judge is not None
-        return acceptances(rows(results), measure, selector.judge, selector.rate, weak=weak)
+        told = rows(results)
+        return acceptances(told, measure, selector.judge, selector.rate, weak=_weak(results))
 
     return find
 
 
 def _rank1(results: Results, selector: Selector) -> list[Evidence]:
     assert selector.judge is not None
-    weak = QUICK if results.quick else ""
+    weak = _weak(results)
     rows = heard_by(tried(results), selector.judge)
     if not rows:
         return [Evidence(NotMeasured(not_measured="no attack was judged that way in this run"))]
@@ -174,9 +185,10 @@ def _reduced(results: Results, selector: Selector) -> list[Evidence]:
             )
             for row in kept
         ]
-    rows = stressed(results)
+    rows = [*stressed(results), *reductions(results)]
     if rows:
-        found += acceptances(rows, "type2", selector.judge, selector.rate)
+        weak = _weak(results)
+        found += acceptances(rows, "type2", selector.judge, selector.rate, weak=weak)
     why = NotMeasured(not_measured="shortened or coarser templates were not tried in this run")
     return found or [Evidence(why)]
 
@@ -238,15 +250,25 @@ MEASUREMENTS: dict[str, Measurement] = {
     ),
     "protected_type2": Measurement(
         "faces rebuilt from protected templates that are accepted",
-        lambda r, s: protected(r, lambda row: row.type2, s.rate),
+        lambda r, s: protected(r, ["type2"], s.rate, weak=_weak(r)),
     ),
     "protected_type2_key_known": Measurement(
         "the same, when the key leaked too",
-        lambda r, s: protected(r, lambda row: row.type2, s.rate, keys=[True]),
+        lambda r, s: protected(r, ["type2"], s.rate, keys=[True], weak=_weak(r)),
+    ),
+    "protected_revoked": Measurement(
+        "faces rebuilt from old templates that open a system with new keys",
+        lambda r, s: protected(r, REVOKED, s.rate, weak=_weak(r)),
+    ),
+    "protected_linkage": Measurement(
+        "D_sys of protected templates under different keys, less what chance gives",
+        lambda r, s: linkability(r, weak=_weak(r)),
+        by_fmr=False,
+        kind="ratio",
     ),
     "protected_tmr": Measurement(
         "right persons recognised by protected templates",
-        lambda r, s: protected(r, lambda row: row.tmr, s.rate),
+        lambda r, s: protected_recognition(r, s.rate),
     ),
 }
 """By the name under which a table selects it."""

@@ -5,20 +5,21 @@ from __future__ import annotations
 from functools import cache
 
 from reports.results import About, Finding, NotMeasured, Results
-from tests.reports import compare_factory, factory, store_factory
+from tests.reports import compare_factory, factory, protection_factory, store_factory
 
 EVIL = '"><script>alert(1)</script>'
 
 
 @cache
 def pages() -> dict[str, Results]:
-    """Clean, leaking, store-only, partial and a comparison."""
+    """Clean, leaking, store-only, partial, a comparison and a run about protection."""
     return {
         "clean": clean(),
         "leaking": leaking(),
         "store": store(),
         "partial": partial(),
         "compare": compare(),
+        "protect": protect(),
     }
 
 
@@ -118,3 +119,10 @@ def partial() -> Results:
 def compare() -> Results:
     """Four models beside each other."""
     return _named(compare_factory.document())
+
+
+def protect() -> Results:
+    """Two backbones under three schemes, one that was not measured, controls, and a hostile one."""
+    keep = ("none", "polyprotect", "quantise", "pfrnet", "random")
+    rows = [row for row in protection_factory.rows() if row.scheme in keep]
+    return _named(protection_factory.document([*rows, *protection_factory.hostile()]))

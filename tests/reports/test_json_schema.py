@@ -12,7 +12,13 @@ from jsonschema import Draft202012Validator
 
 from reports.json_schema import schema_text
 from reports.results import Results, dump_results
-from tests.reports import compare_factory, factory, store_factory, stress_factory
+from tests.reports import (
+    compare_factory,
+    factory,
+    protection_factory,
+    store_factory,
+    stress_factory,
+)
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "results.schema.json"
 
@@ -21,6 +27,7 @@ KINDS: dict[str, Callable[[], Results]] = {
     "store": store_factory.results,
     "comparison": compare_factory.document,
     "stress": stress_factory.document,
+    "protection": protection_factory.document,
 }
 
 
