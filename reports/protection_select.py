@@ -131,7 +131,7 @@ def knowledge_of(row: ProtectionResult) -> Knowledge:
 
 def is_keyed(rows: Iterable[ProtectionResult]) -> bool:
     """Whether the scheme of these rows has a key."""
-    return any(row.keyed or row.key_known for row in rows)
+    return any(row.keyed for row in rows)
 
 
 def with_keys(rows: Sequence[ProtectionResult]) -> list[ProtectionResult]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.protected_scores import ScoreSearch, recover_from_decisions
+from attacks.protected_scores import ScoreSearch, search_scores
 from audit.protect.decoders import own_keys
 from audit.protect.system import System
 from biometrics.metrics.scores import similarity_matrix
@@ -24,24 +24,29 @@ def heard(system: System, stored: Vectors, keys: Keys, known: Vectors) -> NDArra
 
 
 def from_scores(system: System) -> Vectors:
-    """Templates [N, D] from the scores of the leaked rows with the attacker's own faces.
-
-    How protected scores follow plain ones is learnt on the attacker's own people, under keys of the
-    attacker's own.
-    """
-    bench = system.bench
-    known = bench.clean(bench.target, bench.known)
-    own = bench.clean(bench.target, bench.sample)
-    keys = own_keys(system, len(own), "heard")
-    told = heard(system, system.scheme.protect_each(own, keys), keys, known)
-    search = ScoreSearch.learnt(told, own, known, bench.population, bench.models.target_similarity)
-    leaked = heard(system, system.stored.templates, system.keys(bench.rows), known)
-    return search.recover(leaked)
+    """Templates [N, D] from the scores of the leaked rows with the attacker's own faces."""
+    told, known = _heard(system)
+    return _search(system).recover(told, known)
 
 
 def from_decisions(system: System, threshold: float) -> Vectors:
     """Templates [N, D] from which of the attacker's own faces are accepted at a threshold."""
+    told, known = _heard(system)
+    return _search(system).recover_from_decisions(told >= threshold, known, threshold=threshold)
+
+
+def _heard(system: System) -> tuple[NDArray[np.float32], Vectors]:
     bench = system.bench
     known = bench.clean(bench.target, bench.known)
-    told = heard(system, system.stored.templates, system.keys(bench.rows), known)
-    return recover_from_decisions(told >= threshold, known, bench.population)
+    keys = system.keys(bench.rows)
+    return heard(system, system.stored.templates, keys, known), known
+
+
+def _search(system: System) -> ScoreSearch:
+    """How protected scores follow plain ones, learnt on the attacker's own people under keys of the
+    attacker's own."""
+    bench = system.bench
+    own = bench.clean(bench.target, bench.people.split.attacker)
+    keys = np.unique(own_keys(system, system.n_keys, "heard"))
+    seed = bench.seed_of("heard")
+    return search_scores(system.scheme, own, keys.tolist(), sample=bench.sizes.sample, seed=seed)

@@ -88,7 +88,9 @@ def attack_rows(plan: Plan, made: Made, plain: Seen | None) -> Seen:
 
 def silent_rows(plan: Plan) -> list[ProtectionResult]:
     """Rows of a plan that could not be tried: why."""
-    why: ByFmr = {fmr.label: NotMeasured(not_measured=plan.why) for fmr in plan.system.bench.config.fmr}
+    why: ByFmr = {
+        fmr.label: NotMeasured(not_measured=plan.why) for fmr in plan.system.bench.config.fmr
+    }
     bench = plan.system.bench
     return [
         ProtectionResult(

@@ -29,7 +29,7 @@ SCHEMES: tuple[SchemeChoice, ...] = (
     SchemeChoice("quantise:8-bit", {"bits": 8}),
     SchemeChoice("quantise:1-bit", {"bits": 1}),
     SchemeChoice("noise", {}),
-    SchemeChoice("average", {}),
+    SchemeChoice("average", {"pictures": 3}),
     SchemeChoice("disentangle", {}),
     SchemeChoice("ckks", {}),
 )
