@@ -42,7 +42,8 @@ def linkages(system: System) -> list[Linkage]:
 def _strangers(n: int, each: int, seed: int) -> NDArray[np.intp]:
     """Positions of other people for each of n, [n, at most ``each``]."""
     steps = np.random.default_rng(seed).permutation(np.arange(1, n))[: min(each, n - 1)]
-    return (np.arange(n)[:, None] + steps) % n
+    found: NDArray[np.intp] = (np.arange(n)[:, None] + steps) % n
+    return found
 
 
 def _linkage(

@@ -68,7 +68,8 @@ def attack_rows(plan: Plan, made: Made, plain: Seen | None) -> Seen:
     }
     slug = f"{plan.slug}/{plan.attack.replace(':', '-')}"
     samples = save_strip(bench, slug, made.shown)
-    rows, by_subject = [], {}
+    rows: list[ProtectionResult] = []
+    by_subject: dict[Key, Values] = {}
     for judge, protected in _judges(bench, plan.attack):
         rates = _protected(system, made) if protected else _plain(bench, judge, made)
         columns, found = _columns(system, judge.name, protected, rates, plain)
@@ -111,8 +112,8 @@ def control_rows(system: System, name: str, made: Made, says: str) -> list[Prote
     bench = system.bench
     rates = _protected(system, made)
     columns, _ = _columns(system, bench.target, True, rates, None)
-    for name in ("difference", "type2_difference", "revoked_type1", "revoked_type2"):
-        columns.pop(name)
+    for column in ("difference", "type2_difference", "revoked_type1", "revoked_type2"):
+        columns.pop(column)
     return [
         ProtectionResult(
             **scheme_facts(system),
