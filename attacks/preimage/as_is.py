@@ -23,3 +23,11 @@ class CkksDecrypted(Plain):
 
     scheme_name: ClassVar[str] = "ckks"
     method: ClassVar[str] = "decryption with the secret key"
+
+
+@register_preimage("disentangle:as-is")
+class DisentangleAsIs(Plain):
+    """A template without its attribute is a template: the identity is kept on purpose."""
+
+    scheme_name: ClassVar[str] = "disentangle"
+    method: ClassVar[str] = "as it is"

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from attacks.preimage.base import PreImage, register_preimage
+from attacks.preimage.base import Matrix, PreImage, register_preimage
 from biometrics.protection.base import Keys, Vectors
 from biometrics.protection.noise import Noise
 
@@ -38,7 +38,7 @@ class NoisePosterior(PreImage):
         mean = (people.mean - scheme.mean) / people.length
         variances, axes = np.linalg.eigh(people.covariance / people.length**2)
         gain = variances / (variances + scheme.sigma**2 / counts[:, None])
-        found = mean + ((seen - mean) @ axes * gain) @ axes.T
+        found: Matrix = mean + ((seen - mean) @ axes * gain) @ axes.T
         length = np.linalg.norm(found, axis=1, keepdims=True)
         found *= people.length / np.where(length > 0.0, length, 1.0)
         return (found + scheme.mean).astype(np.float32)

@@ -4,7 +4,7 @@ glasses, predicted by a logistic regression for people whom it was not fitted on
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -78,6 +78,7 @@ def attribute_leakage(
     subjects: ArrayLike,
     labels: Sequence[str | None],
     *,
+    tested: NDArray[np.floating] | None = None,
     seed: int = 0,
 ) -> AttributeLeakage | NotMeasured:
     """Cross-validate the prediction of a label, with folds by subject.
@@ -90,6 +91,8 @@ def attribute_leakage(
         subjects: whose they are, text [N].
         labels: the attribute of each [N]; None or empty where it is not known. Numbers of more than
             ``MOST_CLASSES`` values are cut into groups of about equally many subjects.
+        tested: other templates of the same pictures [N, D], such as protected ones, on which what
+            was learnt from ``vectors`` is tried instead: an attacker who does not learn anew.
         seed: of folds, draws, permutations and the bootstrap.
 
     Returns:
@@ -100,6 +103,10 @@ def attribute_leakage(
         ValueError: other lengths.
     """
     check_finite(vectors)
+    tried = vectors if tested is None else tested
+    check_finite(tried)
+    if tried.shape != vectors.shape:
+        raise ValueError(f"learnt from {vectors.shape} and tried on {tried.shape}")
     names = np.asarray(subjects, dtype=str)
     if not len(vectors) == len(names) == len(labels):
         raise ValueError(f"{len(vectors)} templates, {len(names)} subjects, {len(labels)} labels")
@@ -112,7 +119,7 @@ def attribute_leakage(
         return values
     rows = known[_drawn(names[known], seed)]
     kept = np.isin(known, rows)
-    task = _task(vectors[rows], names[rows], values.labels[kept])
+    task = _task(vectors[rows], tried[rows], names[rows], values.labels[kept])
     if isinstance(task, NotMeasured):
         return task
     hits = task.cross_validated(seed)
@@ -168,9 +175,10 @@ def grouped_values(names: NDArray[np.str_], words: NDArray[np.str_]) -> Values |
 
 @dataclass(frozen=True)
 class _Task:
-    """Templates with numbered subjects and classes."""
+    """Templates with numbered subjects and classes: those to learn from, and those to try it on."""
 
     vectors: NDArray[np.float64]
+    tried: NDArray[np.float64]
     subject: NDArray[np.intp]
     label: NDArray[np.intp]
     names: list[str]
@@ -202,18 +210,25 @@ class _Task:
         for learnt, tested in _folds(self, FOLDS, seed):
             part = self.take(learnt)
             fitted = _fit(part, _best_penalty(part, seed) if penalty is None else penalty)
-            hits[tested] = fitted.predict(self.vectors[tested]) == self.label[tested]
+            hits[tested] = fitted.predict(self.tried[tested]) == self.label[tested]
         return hits
 
     def take(self, rows: NDArray[np.intp]) -> _Task:
         """Some of the templates."""
-        return _Task(
-            self.vectors[rows], self.subject[rows], self.label[rows], self.names, self.left_out
+        return replace(
+            self,
+            vectors=self.vectors[rows],
+            tried=self.tried[rows],
+            subject=self.subject[rows],
+            label=self.label[rows],
         )
 
 
 def _task(
-    vectors: NDArray[np.floating], names: NDArray[np.str_], labels: NDArray[np.str_]
+    vectors: NDArray[np.floating],
+    tried: NDArray[np.floating],
+    names: NDArray[np.str_],
+    labels: NDArray[np.str_],
 ) -> _Task | NotMeasured:
     """Leave out what too few subjects have."""
     people = {str(value): len(np.unique(names[labels == value])) for value in np.unique(labels)}
@@ -228,7 +243,8 @@ def _task(
     subject = group(names[rows]).index
     label = np.searchsorted(kept, labels[rows])
     left_out = {value: n for value, n in people.items() if value not in kept}
-    return _Task(np.asarray(vectors[rows], dtype=np.float64), subject, label, kept, left_out)
+    learnt, met = (np.asarray(some[rows], dtype=np.float64) for some in (vectors, tried))
+    return _Task(learnt, met, subject, label, kept, left_out)
 
 
 def _drawn(names: NDArray[np.str_], seed: int) -> NDArray[np.intp]:
@@ -299,7 +315,7 @@ def _permuted(task: _Task, seed: int) -> Iterator[float]:
         other = random.permutation(groups.n_subjects)[task.subject]
         dealt_out = np.lexsort((random.random(len(place)), task.subject))
         label = task.label[dealt_out[groups.starts[other] + place % groups.counts[other]]]
-        dealt = _Task(task.vectors, task.subject, label, task.names, task.left_out)
+        dealt = replace(task, label=label)
         if (dealt.people < FOLDS).any():  # dealt to people with too few templates for it
             continue
         yield _balanced(dealt, dealt.cross_validated(seed, penalty=penalty), seed).value

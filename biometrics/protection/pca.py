@@ -95,4 +95,5 @@ class Pca(ProtectionScheme):
     def _protect(self, vectors: Vectors, key: int) -> Vectors:
         rows = vectors.astype(np.float64) - self.mean
         # Not by BLAS, whose sums depend on how many rows there are.
-        return np.einsum("nd,kd->nk", rows, self.directions).astype(np.float32)
+        found: NDArray[np.float64] = np.einsum("nd,kd->nk", rows, self.directions)
+        return found.astype(np.float32)

@@ -11,7 +11,7 @@ from tests.biometrics.protection.crowd import DIM, crowd
 LEAKED = crowd(20, 2).vectors
 
 
-@pytest.mark.parametrize("name", ["average", "ckks"])
+@pytest.mark.parametrize("name", ["average", "ckks", "disentangle"])
 def test_what_is_stored_is_a_template(name: str) -> None:
     scheme = make_scheme(name, {}, DIM, "l2")
     (kind,) = preimages_of(name).values()

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from biometrics.faces.appearance import AppearanceModel
 from biometrics.faces.geometry import (
@@ -13,7 +16,17 @@ from biometrics.faces.geometry import (
     five_points,
 )
 from biometrics.faces.shipped import shipped_model_path
-from biometrics.faces.traits import aligned, colours, expression, light
+from biometrics.faces.traits import (
+    MOUTH_OPEN,
+    SMILE_LIFT,
+    SMILE_WIDTH,
+    aligned,
+    colours,
+    expression,
+    light,
+    mouth_open,
+    smiling,
+)
 
 MEAN = AppearanceModel.load(shipped_model_path()).mean_shape.astype(np.float64)
 
@@ -66,3 +79,47 @@ def test_light_from_one_side_is_seen() -> None:
     crops[:, :, 112:] = 200
     parts = light(colours(crops)).reshape(4, 4)
     np.testing.assert_allclose(parts, np.tile([100, 100, 200, 200], (4, 1)))
+
+
+def mouth(gap: float, width: float, lift: float) -> NDArray[np.float64]:
+    """The mean face with eyes 55 px apart and such a mouth, all in px, upright."""
+    shape = MEAN.copy()
+    left, right = shape[36:42].mean(axis=0), shape[42:48].mean(axis=0)
+    middle = (left + right) / 2
+    shape[36:42] += middle - left - [27.5, 0]
+    shape[42:48] += middle - right + [27.5, 0]
+    centre = np.array([middle[0], 160.0])
+    shape[30] = (middle[0], 130.0)
+    shape[[51, 57]] = np.add([[0, -5], [0, 5]], centre)
+    shape[[48, 54]] = np.add([[-width / 2, -lift], [width / 2, -lift]], centre)
+    shape[61:64, 1], shape[65:68, 1] = 160 - gap / 2, 160 + gap / 2
+    return shape
+
+
+def turned(shape: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Elsewhere, larger and rolled."""
+    return shape @ np.array([[1.2, 0.7], [-0.7, 1.2]]) * 3 + (400, -90)
+
+
+def test_a_mouth_is_open_from_a_tenth_of_its_width_on() -> None:
+    shapes = [mouth(50 * (MOUTH_OPEN + more), 50, 2) for more in (-0.1, -0.01, 0.01, 0.3)]
+    for some in (shapes, [turned(shape) for shape in shapes]):
+        assert mouth_open(np.stack(some)).tolist() == [False, False, True, True]
+
+
+def test_a_smile_is_wide_and_its_corners_are_up() -> None:
+    wide, narrow = 55 * (SMILE_WIDTH + 0.01), 55 * (SMILE_WIDTH - 0.01)
+    shapes = [
+        mouth(gap, width, (SMILE_LIFT + more) * width)
+        for gap in (0, 20)
+        for width in (wide, narrow)
+        for more in (0.01, -0.01)
+    ]
+    for some in (shapes, [turned(shape) for shape in shapes]):
+        assert smiling(np.stack(some)).tolist() == [True, False, False, False] * 2
+
+
+@pytest.mark.parametrize("call", [mouth_open, smiling])
+def test_of_a_face_that_was_not_found_nothing_is_said(call: Callable[..., object]) -> None:
+    with pytest.raises(ValueError, match="1 of 2 faces have no landmarks"):
+        call(np.stack([MEAN, np.full_like(MEAN, np.nan)]))
