@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from attacks.preimage.base import PreImage, register_preimage
-from attacks.preimage.directions import DirectionPrior, to_templates
+from attacks.preimage.directions import DirectionPrior, check_size, to_templates
 from biometrics.protection.base import Keys, Vectors
 from biometrics.protection.block_permutation import BlockPermutation
 
@@ -30,6 +30,7 @@ class InverseBlockPermutation(PreImage):
     def recover(self, protected: Vectors, keys: Keys) -> Vectors:
         """Templates float32 [N, D]; a number that several records show is their mean."""
         self.check(protected, keys)
+        check_size(protected, self.scheme.kept * self.scheme.settings.block)
         prior = DirectionPrior.of(self.population, self.scheme)
         directions = np.empty((len(protected), self.scheme.dim))
         # Templates under the same keys are solved together, in the order in which they leaked.

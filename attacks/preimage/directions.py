@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.preimage.base import Matrix, Population
+from biometrics.errors import InputError
 from biometrics.protection.base import Centred, Vectors
 
 
@@ -38,12 +39,30 @@ class DirectionPrior:
         return cls(mean, population.covariance / length**2)
 
 
+def check_size(protected: Vectors, size: int) -> None:
+    """Refuse protected templates [N, R, P] that the scheme cannot have made.
+
+    Raises:
+        InputError: another P than this size.
+    """
+    if protected.shape[2] != size:
+        raise InputError(
+            f"the scheme's protected templates have {size} numbers, got {protected.shape[2]}"
+        )
+
+
 def to_templates(
     directions: NDArray[np.floating], population: Population, scheme: Centred
 ) -> Vectors:
-    """Templates float32 [N, D] along directions [N, D] of any length but zero: from the scheme's
-    mean, as far as templates of the population lie from theirs. A zero row gives the mean."""
-    length = np.linalg.norm(directions, axis=1, keepdims=True)
-    unit = directions / np.where(length > 0.0, length, 1.0)
-    found: Vectors = (scheme.mean + population.length * unit).astype(np.float32)
+    """Templates float32 [N, D] along directions [N, D] of any length: from the scheme's mean, as
+    far as templates of the population lie from theirs."""
+    return along(directions, scheme.mean, population.length)
+
+
+def along(directions: NDArray[np.floating], centre: NDArray[np.floating], length: float) -> Vectors:
+    """Float32 [N, D], that far from a centre [D]; a zero row gives the centre."""
+    size = np.linalg.norm(directions, axis=1, keepdims=True)
+    found: Vectors = (centre + length * directions / np.where(size > 0.0, size, 1.0)).astype(
+        np.float32
+    )
     return found

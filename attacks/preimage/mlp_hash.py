@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from attacks.preimage.base import Matrix, register_preimage
-from attacks.preimage.search import GradientSearch
+from attacks.preimage.directions import check_size
+from attacks.preimage.search import GradientSearch, Misfit
+from biometrics.protection.base import Keys, Vectors
 from biometrics.protection.mlp_hash import MlpHash
 
 
@@ -27,20 +29,32 @@ class GradientMlpHash(GradientSearch):
     method: ClassVar[str] = "gradient search for the mean of all templates with that hash"
     softness: ClassVar[float] = 0.1
 
-    def misfit(self, templates: Tensor, protected: Tensor, key: int) -> Tensor:
+    def recover(self, protected: Vectors, keys: Keys) -> Vectors:
+        """Templates float32 [N, D]."""
+        self.check(protected, keys)
+        check_size(protected, self.scheme.stored_bits)
+        return super().recover(protected, keys)
+
+    def misfit(self, key: int) -> Misfit:
         """Minus the log likelihood of the bits.
 
         The network makes of twice a template twice the numbers, so templates need not be brought to
         length one here.
         """
-        weights = [torch.from_numpy(some) for some in self.scheme.weights(key)]
-        rows = (templates - torch.from_numpy(self.scheme.mean)) / (self.population.length or 1.0)
-        for some in weights[:-1]:
-            rows = torch.relu(rows @ some.T)
-        rows = rows @ weights[-1].T
-        rows = rows - rows.mean(dim=1, keepdim=True)
-        sure = torch.sign(protected) * rows / (self.softness * _size(self.scheme.weights(key)))
-        return torch.nn.functional.softplus(-sure).sum(dim=1)
+        weights = self.scheme.weights(key)
+        *hidden, last = (torch.from_numpy(some) for some in weights)
+        mean, length = torch.from_numpy(self.scheme.mean), self.population.length or 1.0
+        width = self.softness * _size(weights)
+
+        def unlikely(templates: Tensor, protected: Tensor) -> Tensor:
+            rows = (templates - mean) / length
+            for some in hidden:
+                rows = torch.relu(rows @ some.T)
+            rows = rows @ last.T
+            rows = rows - rows.mean(dim=1, keepdim=True)
+            return torch.nn.functional.softplus(-torch.sign(protected) * rows / width).sum(dim=1)
+
+        return unlikely
 
 
 def _size(weights: tuple[Matrix, ...]) -> float:

@@ -14,17 +14,21 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from attacks.preimage.base import Matrix, PreImage, register_preimage
-from attacks.preimage.directions import DirectionPrior, to_templates
+from attacks.preimage.directions import DirectionPrior, check_size, to_templates
 from biometrics.protection.base import Keys, Vectors
 from biometrics.protection.polyprotect import PolyProtect
 
 Index = NDArray[np.intp]
 
-PRECISION = 1e-7
-"""How far a protected number may be off for being stored as float32, beside its size."""
+PRECISION = 1e-6
+"""How far a protected number may be off beside its size: more than for being stored as float32, so
+that equations which say the same twice can be told from rounding."""
+RESCUE = 1e-6
+"""Variance added to each equation, beside its own, where they cannot be told apart otherwise."""
 CHUNK = 2**23
 """Numbers in the largest array of a chunk of templates."""
 
@@ -65,6 +69,7 @@ class LinearisedPolyProtect(PreImage):
         """Templates float32 [N, D]."""
         self.check(protected, keys)
         dim, windows = self.scheme.dim, self.scheme.windows
+        check_size(protected, windows)
         records = min(keys.shape[1], int(np.ceil(self.enough * dim / windows)))
         size = max(1, CHUNK // (records * windows * max(dim, records * windows)))
         directions = np.empty((len(protected), dim))
@@ -84,22 +89,39 @@ class LinearisedPolyProtect(PreImage):
         belief = _Belief(
             np.tile(mean, (len(said), 1)), np.tile(np.diag(covariance), (len(said), 1))
         )
+        error = None
         for _ in range(self.rounds):
             lines = equations.straightened(belief)
             # With the template [E, N, D] to [N, E, D], then with each other [N, E, E].
-            across = np.matmul(lines.slope.transpose(1, 0, 2), near).transpose(1, 0, 2)
+            across = np.matmul(lines.slope.transpose(1, 0, 2), near).transpose(1, 0, 2).copy()
             total = lines.rest
             for term in range(places.shape[1]):
-                total += across[:, :, places[:, term]] * lines.slope[:, None, :, term]
+                total += across.take(places[:, term], axis=2) * lines.slope[:, None, :, term]
             spread = np.einsum("nee->ne", total)
-            spread += PRECISION**2 * (said**2 + spread)
+            # How an equation varied at first says what is small beside it, also later.
+            error = PRECISION**2 * (said**2 + spread) if error is None else error
+            spread += error + PRECISION**2 * spread
             gap = said - lines.offset - (lines.slope * mean[places]).sum(axis=2)
-            solved = np.linalg.solve(total, np.concatenate([gap[..., None], across], axis=2))
-            belief = _Belief(
-                mean + np.einsum("ned,ne->nd", across, solved[..., 0]),
-                (np.diag(covariance) - np.einsum("ned,ned->nd", across, solved[..., 1:])).clip(0.0),
-            )
+            step, less = _update(total, gap, across)
+            # No number of a direction is larger than one, so lines need not be fitted there. Half
+            # a step at a time: whole ones swing where powers bend much.
+            reached = (mean + step).clip(-1.0, 1.0), (np.diag(covariance) - less).clip(0.0)
+            belief = _Belief(*((old + new) / 2.0 for old, new in zip(belief, reached, strict=True)))
         return belief.mean[:, :-1]
+
+
+def _update(total: Matrix, gap: Matrix, across: Matrix) -> tuple[Matrix, Matrix]:
+    """What equations change: ``Xᵀ G⁻¹ g`` and the diagonal of ``Xᵀ G⁻¹ X``, both [N, D]."""
+    system = torch.from_numpy(total)
+    root, failed = torch.linalg.cholesky_ex(system)
+    if failed.any():  # equal equations whose difference is rounding: all are trusted less
+        loose = (failed > 0).double() * RESCUE
+        extra = torch.diag_embed(system.diagonal(dim1=1, dim2=2) * loose[:, None])
+        root = torch.linalg.cholesky(system + extra)
+    right = torch.from_numpy(np.concatenate([gap[..., None], across], axis=2))
+    solved = torch.linalg.solve_triangular(root, right, upper=False)
+    step = torch.einsum("ne,ned->nd", solved[..., 0], solved[..., 1:])
+    return step.numpy(), solved[..., 1:].square().sum(dim=1).numpy()
 
 
 class _Equations:

@@ -35,7 +35,7 @@ def test_it_beats_the_simple_estimator(overlap: int, reached: float) -> None:
 
 def test_two_records_with_large_overlap_give_the_template() -> None:
     found = attacked(LinearisedPolyProtect, leak("polyprotect", overlap=4), 2)
-    assert np.median(found) > 0.999
+    assert np.median(found) > 0.998
 
 
 def test_each_record_helps() -> None:
