@@ -60,7 +60,7 @@ class ProtectSettings(Sizes):
         gate: a scheme is recommended only where the upper bound of its strongest SAR is below.
         max_loss: of the TMR, that a recommended scheme may cost at most.
         labels: CSV of attributes of people or pictures, or ``landmarks``; null where there is none.
-        attribute: which of them a disentangling scheme is to hide; null for the first.
+            Which of them is hidden is a setting of the scheme.
         shown: people in the strips of pictures.
     """
 
@@ -92,7 +92,6 @@ class ProtectSettings(Sizes):
     gate: float = Field(default=0.05, gt=0, lt=1)
     max_loss: float = Field(default=0.05, ge=0, lt=1)
     labels: Literal["landmarks"] | UserPath | None = None
-    attribute: str | None = None
     shown: int = Field(default=4, ge=0, le=12)
 
     QUICK: ClassVar[dict[str, Any]] = {
