@@ -40,11 +40,11 @@ def best_possible(ratio: float) -> float:
     return float(np.sqrt(square))
 
 
-@pytest.mark.parametrize(("bits", "records"), [(64, 1), (256, 1), (32, 8)])
+@pytest.mark.parametrize(("bits", "records"), [(64, 1), (256, 1), (32, 10)])
 def test_no_method_finds_more_from_gaussian_bits(bits: int, records: int) -> None:
     values = {"bits": bits, "orthonormal": False}
     found = cosines(STRONG, values, count=300, records=records).mean()
-    assert found == pytest.approx(best_possible(bits * records / 128), abs=0.005)
+    assert found == pytest.approx(best_possible(bits * records / 128), abs=0.004)
 
 
 @pytest.mark.parametrize("orthonormal", [True, False])
