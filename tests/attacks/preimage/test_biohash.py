@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from attacks.preimage.base import PREIMAGES, Population
 from biometrics.metrics.scores import paired_similarity
@@ -23,6 +24,27 @@ def test_the_sum_of_signed_gaussian_rows(bits: int, known: float) -> None:
 def test_as_many_orthonormal_rows_as_values_give_the_mean_absolute_number() -> None:
     """The signs of all coordinates of a direction: cosine ``Σ|u| / √D``, √(2/π) on average."""
     assert cosines(PLAIN, {}, count=400).mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.005)
+
+
+def best_possible(ratio: float) -> float:
+    """Cosine of the posterior's mean from so many Gaussian bits a value, in the limit of many: the
+    fixed point for the Bayes-optimal perceptron (M. Opper and D. Haussler, "Generalization
+    performance of Bayes optimal classification algorithm for learning a perceptron", 1991)."""
+    t, step = np.linspace(-8, 8, 2001, retstep=True)
+    square = 0.5
+    for _ in range(60):
+        scaled = t * np.sqrt(square / (1 - square))
+        told = 2 * norm.pdf(scaled) ** 2 / norm.cdf(scaled) / (1 - square)
+        precision = ratio * step * (norm.pdf(t) * told).sum()
+        square = precision / (1 + precision)
+    return float(np.sqrt(square))
+
+
+@pytest.mark.parametrize(("bits", "records"), [(64, 1), (256, 1), (32, 10)])
+def test_no_method_finds_more_from_gaussian_bits(bits: int, records: int) -> None:
+    values = {"bits": bits, "orthonormal": False}
+    found = cosines(STRONG, values, count=300, records=records).mean()
+    assert found == pytest.approx(best_possible(bits * records / 128), abs=0.004)
 
 
 @pytest.mark.parametrize("orthonormal", [True, False])

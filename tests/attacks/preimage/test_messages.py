@@ -79,9 +79,9 @@ def test_a_winner_far_behind_tells_a_finite_thing() -> None:
 @pytest.mark.parametrize(
     ("attack", "values", "least"),
     [
-        ("biohash:posterior", {"bits": 4}, 0.98),
-        ("biohash:posterior", {"bits": 7, "orthonormal": False}, 0.97),
-        ("iom-grp:posterior", {"hashes": 3, "choices": 3}, 0.97),
+        ("biohash:posterior", {"bits": 4}, 0.995),
+        ("biohash:posterior", {"bits": 7, "orthonormal": False}, 0.985),
+        ("iom-grp:posterior", {"hashes": 3, "choices": 3}, 0.985),
     ],
 )
 def test_the_mean_of_all_directions_with_that_code(
@@ -93,14 +93,14 @@ def test_the_mean_of_all_directions_with_that_code(
     population = Population.of(rows.astype(np.float32))
     scheme = make_scheme(attack.partition(":")[0], values, dim, "cosine")
     assert isinstance(scheme, Centred)
-    scheme.fit(Enrolled((rows - [0.3, 0.0, 0.0, 0.0]).astype(np.float32), np.full(400, "a")))
+    scheme.fit(Enrolled((rows - [0.8, 0.0, 0.0, 0.0]).astype(np.float32), np.full(400, "a")))
     drawn = rng.multivariate_normal(population.mean, population.covariance, 200_000)
     codes = scheme.protect(drawn.astype(np.float32), key)
     leaked = scheme.protect(rows[:40].astype(np.float32), key)
     means = []
     for code in leaked:
         alike = drawn[(codes == code).all(axis=1)]
-        assert len(alike) > 50
+        assert len(alike) > 30
         means.append(alike.mean(axis=0) - scheme.mean)
     found = PREIMAGES.get(attack)(scheme, population)
     recovered = found.recover(leaked[:, None], np.full((40, 1), key)) - scheme.mean

@@ -64,6 +64,10 @@ def test_bits_differ_as_often_as_the_angle_says(orthonormal: bool) -> None:
     np.testing.assert_allclose(found, 1.0 - 2.0 * angle / np.pi, atol=0.06)
 
 
+def test_a_template_at_the_mean_lies_on_no_side_and_has_all_bits() -> None:
+    assert (made(24).protect(np.zeros((1, 24), dtype=np.float32), 0) > 0).all()
+
+
 def test_as_many_bits_as_values_where_nothing_is_said() -> None:
     assert made(24).stored_bits == 24
     rows = made(24).rows(5)

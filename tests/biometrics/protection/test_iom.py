@@ -47,7 +47,13 @@ def away_from_mean(scheme: IomGrp | IomUrp, vectors: np.ndarray) -> list[list[fl
     return [[float(v) - float(m) for v, m in zip(row, mean, strict=True)] for row in vectors]
 
 
-@settings(max_examples=25, deadline=None)
+def assert_largest(values: list[float], winner: int) -> None:
+    """But for rounding: products of the same numbers in another order are a tie, too."""
+    size = max(abs(value) for value in values)
+    assert values[winner] >= max(values) - 1e-6 * size
+
+
+@settings(max_examples=60, deadline=None)
 @given(hashes=st.integers(1, 12), choices=st.integers(2, 9), key=st.integers(0, 2**40))
 def test_a_gaussian_hash_is_the_place_of_the_largest_projection(
     hashes: int, choices: int, key: int
@@ -59,10 +65,10 @@ def test_a_gaussian_hash_is_the_place_of_the_largest_projection(
     for away, winners in zip(rows, found, strict=True):
         for group, winner in zip(groups, winners, strict=True):
             values = [sum(a * r for a, r in zip(away, row, strict=True)) for row in group.tolist()]
-            assert winner == values.index(max(values))
+            assert_largest(values, winner)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     hashes=st.integers(1, 12),
     window=st.integers(2, DIM),
@@ -81,7 +87,7 @@ def test_a_permuted_hash_is_the_place_of_the_largest_product(
             values = [
                 math.prod(away[places[j][h][i]] for j in range(products)) for i in range(window)
             ]
-            assert winner == values.index(max(values))
+            assert_largest(values, winner)
 
 
 def test_each_factor_of_each_hash_is_a_permutation_of_its_own() -> None:
@@ -127,7 +133,7 @@ def test_a_window_wider_than_a_template_is_refused() -> None:
         urp(window=5, dim=4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     count=st.integers(0, 5),
     hashes=st.integers(1, 9),

@@ -14,6 +14,7 @@ from biometrics.protection.base import Centred, Enrolled, make_scheme
 from biometrics.protection.keyed_rows import (
     DIRECTION_GRID,
     ROW_GRID,
+    KeyedRows,
     gaussian_rows,
     on_grid,
     orthonormal_rows,
@@ -100,6 +101,19 @@ def test_projections_are_exact_sums(seed: int, dim: int, orthonormal: bool) -> N
     )
     assert Fraction(float(row @ direction)) == exact
     assert Fraction(float(np.einsum("d,d->", row[::-1], direction[::-1]))) == exact
+
+
+def test_a_scheme_sums_exactly() -> None:
+    scheme = make_scheme("biohash", {"bits": 40, "orthonormal": False}, 128, "cosine")
+    assert isinstance(scheme, KeyedRows)
+    vectors = np.random.default_rng(3).standard_normal((50, 128)).astype(np.float32)
+    rows, directions = scheme.rows(5), on_grid(scheme.directions(vectors), DIRECTION_GRID)
+    found = scheme.projections(vectors, 5)
+    for n, p in ((0, 0), (49, 39), (7, 20), (30, 3)):
+        pairs = zip(directions[n], rows[p], strict=True)
+        exact = sum((Fraction(a) * Fraction(b) for a, b in pairs), Fraction())
+        assert Fraction(float(found[n, p])) == exact
+    np.testing.assert_allclose(directions, scheme.directions(vectors), atol=2.0**-25)
 
 
 def test_rounding_to_a_grid_moves_by_half_a_step_at_most() -> None:
