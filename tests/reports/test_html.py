@@ -297,8 +297,8 @@ def test_every_figure_has_words_and_its_numbers(page: Page) -> None:
     boxes = [a for n, a in page.tags if n == "div" and a.get("class") == "svg"]
     assert len(boxes) == len(page.attributes("svg")) == 8 + 3 + 1 + 1
     assert all(box["role"] == "img" and len(box["aria-label"]) > 20 for box in boxes)
-    # and the words of the measures, and every FMR
-    assert len(without_laws(page).attributes("details")) == len(boxes) + 2
+    # and the words of the measures and of protection, and every FMR
+    assert len(without_laws(page).attributes("details")) == len(boxes) + 3
     assert all(image["alt"] for image in page.attributes("img"))
 
 

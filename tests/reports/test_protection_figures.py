@@ -3,11 +3,13 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from reports import protection_charts
 from reports import protection_figures as figures
 from reports.protection_charts import linkage_charts, recognised, trade_off_charts
 from reports.protection_figures import Borders, Spot
@@ -146,6 +148,44 @@ def test_the_least_recognition_is_that_without_protection_less_the_loss() -> Non
     before = recognised(plain, "1e-3")
     assert isinstance(before, Measured)
     assert before.value == pytest.approx(0.93)
+
+
+def test_both_limits_reach_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Borders] = []
+
+    def spy(spots: list[Spot], borders: Borders, **words: Any) -> Figure:
+        given.append(borders)
+        return figures.trade_off(spots, borders, **words)
+
+    monkeypatch.setattr(protection_charts, "trade_off", spy)
+    rows = [row for row in made.rows() if row.backbone == "dlib"]
+    list(trade_off_charts(rows, ProtectionLimits(max_sar=0.04, max_loss=0.03)))
+    list(trade_off_charts(rows, None))
+    # What the other schemes are paired with tells it too, without rows of plain templates.
+    list(trade_off_charts([r for r in rows if r.scheme != "none"], ProtectionLimits(max_loss=0.5)))
+    assert given[0].accepted == pytest.approx(4.0)
+    assert [b.recognised for b in given] == [pytest.approx(90.0), None, pytest.approx(43.0)]
+    assert given[1] == Borders()
+
+
+def test_names_keep_off_points_and_lines_where_there_is_room() -> None:
+    # The nearest place of the first name lies on a mark of the second, that of the third on a line.
+    spots = [
+        Spot("scheme 0", rate(0.5, 9, 0.001), {"key": rate(0.6)}),
+        Spot("scheme 1", rate(0.55, 9, 0.001), {"scheme": rate(0.6), "key": rate(0.8)}),
+        Spot("scheme 2", rate(0.2, 9, 0.001), {"key": rate(0.33)}),
+    ]
+    figure = drawn(spots, Borders(33.0, 40.0))
+    axes = figure.axes[0]
+    names = [t for t in axes.texts if t.get_text().startswith("scheme")]
+    place = axes.transData.transform
+    for text in names:
+        box = text.get_window_extent()
+        for spot in spots:
+            for value in spot.accepted.values():
+                x, y = place((100 * spot.recognised.value, 100 * value.value))
+                assert not (box.x0 < x < box.x1 and box.y0 < y < box.y1)
+        assert not box.y0 < place((0, 33))[1] < box.y1
 
 
 def test_without_a_point_there_is_no_chart() -> None:
