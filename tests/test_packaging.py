@@ -118,6 +118,12 @@ def test_the_constraints_pin_every_dependency_inside_its_range() -> None:
     assert (pinned["torch"], pinned["torchvision"]) == ("2.13.0", "0.28.0")
 
 
+def test_what_the_extras_bring_is_tested() -> None:
+    extras = project()["project"]["optional-dependencies"]
+    tested = extras.pop("test")
+    assert [line for lines in extras.values() for line in lines if line not in tested] == []
+
+
 def no_deps() -> list[str]:
     """The lines of requirements/no-deps.txt that name a package."""
     text = (ROOT / "requirements/no-deps.txt").read_text(encoding="utf-8")

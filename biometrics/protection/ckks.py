@@ -26,11 +26,11 @@ from biometrics.protection.base import Family, ProtectionScheme, Vectors, regist
 from biometrics.templates import check_finite
 
 DEGREE = 8192
-MODULUS = (60, 50, 60)
-SCALE = 2.0**50
+MODULUS = (60, 56, 60)
+SCALE = 2.0**56
 """Degree of the polynomials, bits of the primes, and what numbers are multiplied by: room for the
 one product that a score takes. 128-bit security allows 218 bits at this degree (M. Albrecht and
-others, "Homomorphic encryption standard", 2018, table 1); these are 170."""
+others, "Homomorphic encryption standard", 2018, table 1); these are 176."""
 
 SLOTS = DEGREE // 2
 """Numbers in one ciphertext."""
@@ -85,7 +85,7 @@ def encrypted_scores(a: Vectors, b: Vectors, kind: Similarity) -> EncryptedScore
     For the cosine templates are brought to length one before they are encrypted, and a score is
     their product. Of the distance, the square is computed encrypted and the root taken afterwards;
     templates are divided by the length of the longest first, a public number, so that all fit. The
-    square comes out to some 1e-9 of that, so the root of a distance near zero to some 1e-5.
+    square comes out to some 1e-11 of its square, so a distance near zero to 3e-6 of that length.
     The keys are fresh. One pair takes some hundredths of a second.
 
     Raises:

@@ -70,5 +70,7 @@ def test_a_record_that_comes_twice_says_nothing_new_and_another_does() -> None:
     alone = recovered(scheme, one[:, None])
     twice = recovered(scheme, np.stack([one, one, one], axis=1))
     np.testing.assert_array_equal(twice, alone)
-    both = recovered(scheme, np.stack([one, fresh.astype(np.float32), one], axis=1))
+    other = fresh.astype(np.float32)
+    both = recovered(scheme, np.stack([one, other], axis=1))
     assert near(both) > near(alone) + 0.03
+    np.testing.assert_array_equal(recovered(scheme, np.stack([one, other, one], axis=1)), both)
