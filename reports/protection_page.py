@@ -32,7 +32,7 @@ from reports.protection_tables import (
 )
 from reports.protection_words import (
     PROPERTIES,
-    RECOMMENDATION,
+    RECOMMENDATIONS,
     knowledge_glossary,
     what_was_tried,
 )
@@ -113,8 +113,9 @@ def protection_context(results: Results, run: Path, *, reveal: bool) -> dict[str
     shown = shown_findings(results)
     return {
         "protection": protection_view(results, run, reveal=reveal),
-        "advice": next((one for one in shown if one.finding.id == RECOMMENDATION), None),
-        "others": [one for one in shown if one.finding.id != RECOMMENDATION],
+        # With the keys leaked first, whatever its severity.
+        "advice": [one for name in RECOMMENDATIONS for one in shown if one.finding.id == name],
+        "others": [one for one in shown if one.finding.id not in RECOMMENDATIONS],
     }
 
 

@@ -119,6 +119,11 @@ def attacked(rows: Iterable[ProtectionResult]) -> list[ProtectionResult]:
     return [row for row in rows if row.attack and not is_control(row)]
 
 
+def on_templates(rows: Iterable[ProtectionResult]) -> list[ProtectionResult]:
+    """Rows of attacks for which protected templates leaked, not scores or decisions alone."""
+    return [row for row in attacked(rows) if row.leak == "template"]
+
+
 def plain_rows(rows: Iterable[ProtectionResult]) -> list[ProtectionResult]:
     """Rows that tell of a scheme alone: its price in recognition, its linkage, its size."""
     return [row for row in rows if not row.attack]
@@ -135,8 +140,9 @@ def is_keyed(rows: Iterable[ProtectionResult]) -> bool:
 
 
 def with_keys(rows: Sequence[ProtectionResult]) -> list[ProtectionResult]:
-    """Attacks on a scheme that know all there is to know: with the keys, where there are any."""
-    told = attacked(rows)
+    """Attacks on leaked templates that know all there is to know: with the keys, where there are
+    any."""
+    told = on_templates(rows)
     if not is_keyed(rows):
         return told
     return [row for row in told if knowledge_of(row) in KEY_KNOWN]
@@ -176,8 +182,9 @@ def strongest(
 def by_knowledge(
     rows: Iterable[ProtectionResult], fmr: str | None
 ) -> dict[Knowledge, Strongest | None]:
-    """The strongest attack of everybody who was tried, by what they know, least first."""
-    told = attacked(rows)
+    """The strongest attack on leaked templates by everybody who was tried, by what they know, least
+    first."""
+    told = on_templates(rows)
     known = [name for name in KNOWLEDGE if any(knowledge_of(row) == name for row in told)]
     return {
         name: strongest([row for row in told if knowledge_of(row) == name], fmr) for name in known

@@ -22,7 +22,7 @@ from reports.results import (
 from reports.stress_select import distinct
 from reports.words import count, listed
 
-RECOMMENDATION = "protection.recommendation"
+RECOMMENDATIONS = ("protection.recommendation", "protection.secret-keys")
 """Id of the finding that says which scheme to take."""
 
 FAMILIES: dict[ProtectionFamily, str] = {

@@ -21,6 +21,7 @@ from reports.protection_select import (
     knowledge_of,
     labels_of,
     of_backbone,
+    on_templates,
     plain_rows,
     protection_fmr,
     strongest,
@@ -57,7 +58,7 @@ def _table(rows: Sequence[ProtectionResult], name: str, fmr: str | None) -> Tabl
     labels = labels_of(rows)
     for setting, some in by_setting(rows).items():
         told = attacked(some)
-        held = [row for row in told if row.leak == "template"]
+        held = on_templates(some)
         keyed = is_keyed(some) and setting.protects
         known = [row for row in held if not keyed or knowledge_of(row) in KEY_KNOWN]
         secret = [row for row in held if keyed and knowledge_of(row) not in KEY_KNOWN]

@@ -28,6 +28,7 @@ from reports.protection_select import (
     labels_of,
     linked,
     of_backbone,
+    on_templates,
     plain_rows,
     protection_fmr,
     strongest,
@@ -102,7 +103,7 @@ class _Told:
     def _candidates(self, *, secret: bool) -> list[Candidate]:
         found = []
         for setting, rows in self.settings.items():
-            told = [row for row in attacked(rows) if row.leak == "template"]
+            told = on_templates(rows)
             if is_keyed(rows):
                 told = [row for row in told if (knowledge_of(row) in KEY_KNOWN) != secret]
             elif secret or rows[0].family == "encryption":
@@ -244,7 +245,7 @@ class _Told:
         for key, rows in self.settings.items():
             if is_keyed(rows):
                 continue
-            told = [row for row in attacked(rows) if row.leak == "template"]
+            told = on_templates(rows)
             naive = strongest([r for r in told if knowledge_of(r) == "nothing"], self.fmr)
             best = strongest([r for r in told if knowledge_of(r) != "nothing"], self.fmr)
             if naive is None or best is None:
@@ -267,9 +268,7 @@ class _Told:
     def _revoked(self) -> Iterator[Finding]:
         found: dict[str, Estimate] = {}
         for key, rows in self.settings.items():
-            best = strongest(
-                [r for r in attacked(rows) if r.leak == "template"], self.fmr, ("revoked_type1",)
-            )
+            best = strongest(on_templates(rows), self.fmr, ("revoked_type1",))
             if best is not None and lower(best.value) >= HIGH:
                 found[f"{self.labels[key]}, against the new key {self.at_fmr}"] = best.value
         if found:
