@@ -47,8 +47,8 @@ class GradientSearch(PreImage):
         rate: size of a step, in standard deviations of the population.
     """
 
-    steps: ClassVar[int] = 150
-    rate: ClassVar[float] = 0.07
+    steps: ClassVar[int] = 120
+    rate: ClassVar[float] = 0.08
 
     @abstractmethod
     def misfit(self, key: int) -> Misfit:
