@@ -16,6 +16,7 @@ from reports.protection_select import (
     closest_linkage,
     is_control,
     knowledge_of,
+    on_templates,
     labels_of,
     linked,
     setting_of,
@@ -108,7 +109,7 @@ def test_keys_count_only_where_there_are_any() -> None:
         if any(row.keyed for row in some):
             assert all(row.knowledge in KEY_KNOWN for row in told)
         else:
-            assert told == attacked(some)
+            assert told == on_templates(some)
 
 
 @pytest.mark.parametrize(
