@@ -84,8 +84,8 @@ def encrypted_scores(a: Vectors, b: Vectors, kind: Similarity) -> EncryptedScore
 
     For the cosine templates are brought to length one before they are encrypted, and a score is
     their product. Of the distance, the square is computed encrypted and the root taken afterwards;
-    templates are divided by the length of the longest first, a public number, so that all fit. The
-    square comes out to some 1e-11 of its square, so a distance near zero to 3e-6 of that length.
+    templates are divided by the length of the longest first, a public number, so that all fit. In
+    such units the square is off by some 1e-11, so a distance near zero by up to 1e-5.
     The keys are fresh. One pair takes some hundredths of a second.
 
     Raises:

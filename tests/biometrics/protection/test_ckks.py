@@ -13,7 +13,8 @@ from biometrics.protection.base import make_scheme
 from biometrics.protection.ckks import SLOTS, Ckks, EncryptedScores, encrypted_scores
 from tests.biometrics.protection.crowd import crowd
 
-PAIRS = crowd(12, 2, dim=128, pictures=2).vectors
+# About as long as dlib's templates are: errors grow with the length.
+PAIRS = crowd(12, 2, dim=128, pictures=2).vectors / np.float32(25)
 SAME, NOTHING = PAIRS[:1] / 10, np.zeros((1, 128), dtype=np.float32)
 LEFT = np.concatenate([PAIRS[::2], SAME, NOTHING])
 RIGHT = np.concatenate([PAIRS[1::2], SAME, SAME])
@@ -36,7 +37,7 @@ def test_scores_under_encryption_are_the_plain_ones(
     """Two that are the same among them, in spite of the root, and one of zeros."""
     plain = paired_similarity(LEFT, RIGHT, kind)
     np.testing.assert_allclose(found.scores, plain, atol=1e-4)
-    assert np.unique(plain.round(2)).size > 5
+    assert np.unique(plain.round(3)).size > 5
     assert found.largest_error == pytest.approx(np.abs(found.scores - plain).max())
     assert 0 < found.largest_error < 1e-4
 
