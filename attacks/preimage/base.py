@@ -92,7 +92,7 @@ class PreImage(ABC):
                 f"expected protected templates [N, R, P] and keys [N, R], got "
                 f"{list(protected.shape)} and {list(keys.shape)}"
             )
-        check_finite(protected.reshape(len(protected), -1))
+        check_finite(protected.reshape(-1, protected.shape[2]))
 
 
 PREIMAGES: Registry[type[PreImage]] = Registry(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.preimage.base import Matrix, Population, PreImage
+from attacks.preimage.directions import DirectionPrior, check_size, to_templates
 from biometrics.errors import InputError
 from biometrics.protection.base import Centred, Keys, ProtectionScheme, Vectors
 from biometrics.protection.keyed_rows import KeyedDirections, KeyedRows
@@ -21,7 +22,7 @@ from biometrics.protection.keyed_rows import KeyedDirections, KeyedRows
 
 @dataclass(frozen=True)
 class Prior:
-    """What directions are like, in axes along which nothing goes together.
+    """What directions are like (:class:`DirectionPrior`), in axes along which nothing goes together.
 
     Attributes:
         axes: float64 [D, D], an axis a column.
@@ -36,10 +37,10 @@ class Prior:
     @classmethod
     def of(cls, scheme: Centred, population: Population) -> Prior:
         """Templates less the scheme's mean, in units of their usual length."""
-        unit = population.length or 1.0
-        values, axes = np.linalg.eigh(population.covariance / unit**2)
+        believed = DirectionPrior.of(population, scheme)
+        values, axes = np.linalg.eigh(believed.covariance)
         least = max(float(values[-1]), np.finfo(np.float64).tiny) * 1e-9
-        return cls(axes, (population.mean - scheme.mean) @ axes / unit, np.maximum(values, least))
+        return cls(axes, believed.mean @ axes, np.maximum(values, least))
 
 
 class OfDirections(PreImage):
@@ -74,14 +75,9 @@ class OfDirections(PreImage):
     def recover(self, protected: Vectors, keys: Keys) -> Vectors:
         """Templates at the usual length from the mean; where nothing is known, the mean."""
         self.check(protected, keys)
-        if protected.shape[2] != self.scheme.width:
-            raise InputError(
-                f"the scheme stores {self.scheme.width} numbers, got {protected.shape[2]}"
-            )
+        check_size(protected, self.scheme.width)
         found = self.directions(protected, keys)
-        length = np.linalg.norm(found, axis=1, keepdims=True)
-        found = found / np.where(length > 0.0, length, 1.0) * self.population.length
-        return (self.scheme.mean + found).astype(np.float32)
+        return to_templates(found, self.population, self.scheme)
 
 
 class OfRows(OfDirections):

@@ -102,5 +102,5 @@ def test_what_does_not_fit_the_scheme_is_refused() -> None:
         attack(make_scheme("biohash", {}, DIM, "cosine"), Population.of(vectors))
     with pytest.raises(InputError, match="templates of 12 values, the population's have 11"):
         attack(scheme, Population.of(vectors[:, 1:]))
-    with pytest.raises(InputError, match="the scheme stores 5 numbers, got 4"):
+    with pytest.raises(InputError, match="have 5 numbers, got 4"):
         attack(scheme, Population.of(vectors)).recover(protected[:, :, 1:], keys)
