@@ -7,8 +7,8 @@ A plug-in lives in one file and registers itself by a decorator::
     @register_attack("mine")
     class Mine(InversionAttack): ...
 
-Another package announces it by an entry point (group ``faceleak.backbones``, ``faceleak.attacks``
-or ``faceleak.stores``). What is listed here keeps its name and meaning within a major version;
+Another package announces it by an entry point (group ``faceleak.backbones``, ``faceleak.attacks``,
+``faceleak.stores``, ``faceleak.protections`` or ``faceleak.preimages``). What is listed here keeps its name and meaning within a major version;
 everything else may move. The names are looked up on first use, so importing this module, and asking
 it for its version, loads no torch.
 """
@@ -26,9 +26,16 @@ if TYPE_CHECKING:
         Resources,
         register_attack,
     )
+    from attacks.preimage.base import Population, PreImage, register_preimage
     from biometrics.backbones.base import Backbone, BackboneSpec, register_backbone
     from biometrics.errors import FaceleakError
     from biometrics.faces.faceset import FaceSet
+    from biometrics.protection.base import (
+        Enrolled,
+        ProtectionScheme,
+        SchemeSettings,
+        register_protection,
+    )
     from biometrics.stores.base import Claim, Store, StoreFacts, StoreReader, register_store
     from biometrics.stores.batch import Collection, StoreBatch, make_batch
     from biometrics.templates import TemplateSet
@@ -41,11 +48,16 @@ __all__ = [
     "BackboneSpec",
     "Claim",
     "Collection",
+    "Enrolled",
     "FaceSet",
     "FaceleakError",
     "InversionAttack",
+    "Population",
+    "PreImage",
+    "ProtectionScheme",
     "Reconstruction",
     "Resources",
+    "SchemeSettings",
     "Store",
     "StoreBatch",
     "StoreFacts",
@@ -55,6 +67,8 @@ __all__ = [
     "make_batch",
     "register_attack",
     "register_backbone",
+    "register_preimage",
+    "register_protection",
     "register_store",
 ]
 
@@ -66,9 +80,16 @@ _HOMES = {
         "Resources",
         "register_attack",
     ),
+    "attacks.preimage.base": ("Population", "PreImage", "register_preimage"),
     "biometrics.backbones.base": ("Backbone", "BackboneSpec", "register_backbone"),
     "biometrics.errors": ("FaceleakError",),
     "biometrics.faces.faceset": ("FaceSet",),
+    "biometrics.protection.base": (
+        "Enrolled",
+        "ProtectionScheme",
+        "SchemeSettings",
+        "register_protection",
+    ),
     "biometrics.stores.base": ("Claim", "Store", "StoreFacts", "StoreReader", "register_store"),
     "biometrics.stores.batch": ("Collection", "StoreBatch", "make_batch"),
     "biometrics.templates": ("TemplateSet",),

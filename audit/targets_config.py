@@ -42,15 +42,23 @@ class TargetsConfig(AuditConfig):
         """By target, the audit whose people, models and attacks are used; every target judges."""
         targets = self.targets or (self.target,)
         judges = tuple(dict.fromkeys([*targets, *self.judges]))
-        attacks = tuple(
+        shared = {name: getattr(self, name) for name in AuditConfig.model_fields}
+        shared |= {
+            "judges": judges,
+            "attacks": self.tried(),
+            "quick": False,
+            "faces": self._faces(),
+        }
+        return {t: AuditConfig.model_construct(**{**shared, "target": t}) for t in targets}
+
+    def tried(self) -> tuple[AttackChoice, ...]:
+        """The attacks that are run, with their settings."""
+        if not self.quick:
+            return self.attacks
+        return tuple(
             AttackChoice(a.name, make_settings(a.name, a.settings).quick().model_dump())
-            if self.quick
-            else a
             for a in self.attacks
         )
-        shared = {name: getattr(self, name) for name in AuditConfig.model_fields}
-        shared |= {"judges": judges, "attacks": attacks, "quick": False, "faces": self._faces()}
-        return {t: AuditConfig.model_construct(**{**shared, "target": t}) for t in targets}
 
     def _faces(self) -> object:
         """Where the faces come from."""

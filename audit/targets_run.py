@@ -89,7 +89,7 @@ def run_targets(config: TargetsConfig, work: Work[Row, Bench_], out: Path, watch
         people = gather_people(first, run, watch)
         run.journal.inputs = people.inputs
         run.journal.record("input read")
-        check_brought(config.attacks, people)
+        check_brought(config.tried(), people)
         warn_of_few(first, people, watch)
         rows: list[Row] = []
         benches: list[Bench] = []
@@ -138,7 +138,7 @@ def _document(
 ) -> Results:
     first = benches[0]
     weights = {name: sha for bench in benches for name, sha in bench.models.weights.items()}
-    met = {j for bench in benches for j in consulted(config.attacks, bench.models.target)}
+    met = {j for bench in benches for j in consulted(config.tried(), bench.models.target)}
     notes = [NOTES["generated"]] if people.generated else []
     return Results(
         title=config.title,
@@ -153,7 +153,7 @@ def _document(
         weights=of_audit(
             [bench.models for bench in benches],
             [],
-            [(a.name, a.settings) for a in config.attacks],
+            [(a.name, a.settings) for a in config.tried()],
             generated=people.generated,
         ),
         **told,

@@ -22,7 +22,7 @@ from biometrics.protection.keyed_rows import KeyedDirections, KeyedRows
 
 @dataclass(frozen=True)
 class Prior:
-    """What directions are like (:class:`DirectionPrior`), in axes along which nothing goes together.
+    """What directions are like, in axes along which nothing goes together.
 
     Attributes:
         axes: float64 [D, D], an axis a column.
