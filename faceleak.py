@@ -7,10 +7,11 @@ A plug-in lives in one file and registers itself by a decorator::
     @register_attack("mine")
     class Mine(InversionAttack): ...
 
-Another package announces it by an entry point (group ``faceleak.backbones``, ``faceleak.attacks``,
-``faceleak.stores``, ``faceleak.protections`` or ``faceleak.preimages``). What is listed here keeps its name and meaning within a major version;
-everything else may move. The names are looked up on first use, so importing this module, and asking
-it for its version, loads no torch.
+Another package announces it by an entry point, of the group ``faceleak.backbones``,
+``faceleak.attacks``, ``faceleak.stores``, ``faceleak.protections`` or ``faceleak.preimages``. What
+is listed here keeps its name and meaning within a major version; everything else may move. The
+names are looked up on first use, so importing this module, and asking it for its version, loads no
+torch.
 """
 
 from __future__ import annotations
