@@ -103,17 +103,26 @@ class Workbench(Target):
         return cosine.clip(-1.0, 1.0)
 
     def likeness(self) -> Numbers:
-        """How much reconstructions look like the leaked pictures."""
-        faces, rows = self.people.faces, self.rows
+        """How much reconstructions look like the leaked pictures; NaN for those left out."""
+        faces, rows, most = self.people.faces, self.rows, self.sizes.likeness
+        compared = np.zeros(len(rows), dtype=bool)
+        compared[np.random.default_rng(self.seed_of("likeness")).permutation(len(rows))[:most]] = 1
 
         def measure(
             pictures: NDArray[np.uint8], redetected: NDArray[np.float32], some: slice
         ) -> dict[str, NDArray[np.floating]]:
-            masks = hull_masks(faces.landmarks[rows[some]])
-            scores = image_scores(pictures, np.asarray(faces.crops[rows[some]]), masks)
-            return {name: getattr(scores, name) for name in MEASURES}
+            found = {name: np.full(len(pictures), np.nan) for name in MEASURES}
+            chosen = np.flatnonzero(compared[some])
+            if len(chosen):
+                mine = rows[some][chosen]
+                masks = hull_masks(faces.landmarks[mine])
+                scores = image_scores(pictures[chosen], np.asarray(faces.crops[mine]), masks)
+                for name, values in found.items():
+                    values[chosen] = getattr(scores, name)
+            return dict(found)
 
-        return Numbers(measure, {"likeness": list(MEASURES), "faces": self.people.faces_key})
+        record = {"likeness": list(MEASURES), "most": most, "faces": self.people.faces_key}
+        return Numbers(measure, record)
 
     def seed_of(self, purpose: str) -> int:
         """A seed for what an attacker draws."""

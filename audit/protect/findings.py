@@ -106,7 +106,7 @@ class _Told:
             told = on_templates(rows)
             if is_keyed(rows):
                 told = [row for row in told if (knowledge_of(row) in KEY_KNOWN) != secret]
-            elif secret or rows[0].family == "encryption":
+            elif secret:
                 continue
             attack = strongest(told, self.fmr, SAR)
             scheme = next(iter(plain_rows(rows)), None)

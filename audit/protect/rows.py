@@ -286,11 +286,12 @@ def _keys_of(system: System, n: int) -> Keys:
 
 
 def _mean_of(system: System, values: NDArray[Any], *, rates: bool) -> Estimate:
-    """Mean over people of a value of each leaked row [N]."""
-    groups = group(system.bench.names[system.bench.rows])
-    means = subject_means(values, groups.index)
-    keys = subject_keys(system.keys(system.bench.rows), groups)
-    return estimate(system.mean(means, keys, rates=rates))
+    """Mean over people of a value of each leaked row [N]; rows whose value is NaN are left out."""
+    there = np.isfinite(values)
+    rows = system.bench.rows[there]
+    groups = group(system.bench.names[rows])
+    means = subject_means(values[there], groups.index)
+    return estimate(system.mean(means, subject_keys(system.keys(rows), groups), rates=rates))
 
 
 def _recovered(plan: Plan) -> Estimate:

@@ -61,6 +61,7 @@ class ProtectSettings(Sizes):
         max_loss: of the TMR, that a recommended scheme may cost at most.
         labels: CSV of attributes of people or pictures, or ``landmarks``; null where there is none.
             Which of them is hidden is a setting of the scheme.
+        likeness: leaked pictures whose reconstructions are compared with them; null for all.
         shown: people in the strips of pictures.
     """
 
@@ -92,6 +93,7 @@ class ProtectSettings(Sizes):
     gate: float = Field(default=0.05, gt=0, lt=1)
     max_loss: float = Field(default=0.05, ge=0, lt=1)
     labels: Literal["landmarks"] | UserPath | None = None
+    likeness: int | None = Field(default=None, ge=1)
     shown: int = Field(default=4, ge=0, le=12)
 
     QUICK: ClassVar[dict[str, Any]] = {
@@ -104,6 +106,7 @@ class ProtectSettings(Sizes):
         "queries": 500,
         "pairs": 2000,
         "sample": 100,
+        "likeness": 100,
     }
 
     @model_validator(mode="after")

@@ -211,3 +211,47 @@ def test_unknown_schemes_and_settings_are_refused() -> None:
             small_config(schemes, {})
     with pytest.raises(Exception, match="need more keys"):
         small_config(["biohash"], {"keys": 2, "records": [2]})
+
+
+def test_a_quick_run_leaves_out_attacks_that_take_long() -> None:
+    attacks = ["appearance", "linear"]
+    assert [a.name for a in small_config(["pca"], {}, attacks=attacks).tried()] == attacks
+    quick = small_config(["pca"], {}, attacks=attacks, quick=True)
+    assert [a.name for a in quick.tried()] == ["linear"]
+    assert [
+        a.name for a in small_config(["pca"], {}, attacks="appearance", quick=True).tried()
+    ] == ["appearance"]
+    assert quick.protect.keys == 4  # set by hand, so it counts in a quick run too
+    assert quick.protect.leaks == ("template", "score")
+
+
+def test_measures_of_single_schemes(tmp_path: Path) -> None:
+    schemes = [
+        {"noise": {"epsilon": 100.0}},
+        {"disentangle": {"name": "smile", "steps": 0}},
+        "ckks",
+    ]
+    results = run_small(
+        tmp_path, schemes, {"leaks": ["template"], "labels": "landmarks"}, quick=True
+    )
+    told = {row.scheme: row.measures for row in results.protections if not row.attack}
+    epsilon = told["noise"]["epsilon"]
+    assert isinstance(epsilon, Measured)
+    assert epsilon.value == pytest.approx(100.0, rel=1e-3)
+    assert set(told["disentangle"]) == {
+        "attribute_before",
+        "attribute_not_retrained",
+        "attribute_retrained",
+    }
+    error = told["ckks"]["he_largest_error"]
+    assert isinstance(error, Measured)
+    assert error.value < 1e-4
+    (silent, *_) = rows_of(results, "ckks", knowledge="scheme")
+    assert silent.type1[FMR] == NotMeasured(
+        not_measured="a ciphertext without its key: no attack of this tool applies"
+    )
+    (known,) = rows_of(results, "ckks", knowledge="key", judged="protected")
+    (without,) = rows_of(
+        results, "none", leak="template", judged="protected", attack="linear", control=False
+    )
+    assert known.type1 == without.type1

@@ -1,0 +1,167 @@
+"""The rates of attacks on protected systems, against loops over every comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from audit.protect import run as protect_run
+from audit.protect.attackers import Plan
+from audit.protect.rows import Seen
+from audit.protect.system import System
+from audit.workbench import Made
+from reports.results import Measured, ProtectionResult, Results
+from tests.audit.protect.small import SUBJECTS, run_small
+
+FMR = "1e-2"
+SCHEMES: list[Any] = [{"biohash": {"bits": 48}}, {"average": {"pictures": 2}}]
+
+
+class Tried(NamedTuple):
+    plan: Plan
+    made: Made
+    rows: list[ProtectionResult]
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tried]:
+    """What was tried on leaked templates, by slug."""
+    found: dict[str, Tried] = {}
+    plain = protect_run.attack_rows
+
+    def watched(plan: Plan, made: Made, before: Seen | None) -> Seen:
+        seen = plain(plan, made, before)
+        found[plan.slug] = Tried(plan, made, seen.rows)
+        return seen
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(protect_run, "attack_rows", watched)
+        run_small(tmp_path_factory.mktemp("rows"), SCHEMES, {"leaks": ["template"]})
+    return found
+
+
+def cosine(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    return float(np.float32(x @ y / (np.linalg.norm(x) * np.linalg.norm(y))))
+
+
+def protected(system: System, vector: NDArray[np.float32], key: int) -> NDArray[np.float32]:
+    return system.scheme.protect(vector[None], key)[0]
+
+
+def threshold(system: System) -> float:
+    (cut,) = [cut for cut in system.cuts if cut.label == FMR]
+    assert cut.value is not None
+    return cut.value
+
+
+def mean_by_person(values: dict[str, list[bool]]) -> float:
+    return float(np.mean([np.mean(some) for some in values.values()]))
+
+
+@pytest.mark.parametrize("slug", ["biohash/pre-image-1", "biohash/by-key", "biohash/one-key"])
+def test_rates_of_a_keyed_system_by_counting(tried: dict[str, Tried], slug: str) -> None:
+    plan, made, rows = tried[slug]
+    system, bench = plan.system, plan.system.bench
+    (row,) = [row for row in rows if row.judged == "protected"]
+    keys, cut = system.keys(bench.rows), threshold(system)
+    vectors, names = made.vectors[bench.target], bench.names
+    clean, leaked = bench.models.target_templates.vectors, bench.people.split.leaked
+    one: dict[str, list[bool]] = {}
+    two: dict[str, list[bool]] = {}
+    genuine: dict[str, list[bool]] = {}
+    renewed: dict[str, list[bool]] = {}
+    strangers: dict[tuple[str, str], list[bool]] = {}
+    for i, at in enumerate(bench.rows):
+        name, key = names[at], int(keys[i])
+        new = int(system.keys(bench.rows, system.renewed)[i])
+        assert new != key
+        ok, came = bool(made.detected[i]), protected(system, vectors[i], key)
+        held = protected(system, clean[at], key)
+        one.setdefault(name, []).append(ok and cosine(came, held) >= cut)
+        after = cosine(protected(system, vectors[i], new), protected(system, clean[at], new))
+        renewed.setdefault(name, []).append(ok and after >= cut)
+        for other in leaked:
+            if names[other] == name and other != at:
+                seen = protected(system, clean[other], key)
+                two.setdefault(name, []).append(ok and cosine(came, seen) >= cut)
+                genuine.setdefault(name, []).append(cosine(held, seen) >= cut)
+        for j, other in enumerate(bench.rows[::5]):
+            if names[other] != name:
+                theirs = int(keys[::5][j])
+                hit = cosine(
+                    protected(system, vectors[i], theirs), protected(system, clean[other], theirs)
+                )
+                strangers.setdefault((name, names[other]), []).append(ok and hit >= cut)
+    told = {"type1": one, "type2": two, "type2_reference": genuine, "revoked_type1": renewed}
+    for name, values in told.items():
+        found = getattr(row, name)[FMR]
+        assert isinstance(found, Measured)
+        assert found.value == pytest.approx(mean_by_person(values), abs=1e-9), name
+        assert found.n == SUBJECTS
+    assert isinstance(row.reconstruction_fmr[FMR], Measured)
+    if len(bench.rows) == len(bench.rows[::5]) * 5:  # a sample: it must not be far off
+        sample = float(np.mean([np.mean(v) for v in strangers.values()]))
+        assert row.reconstruction_fmr[FMR].value == pytest.approx(sample, abs=0.1)
+
+
+def test_an_average_is_tried_with_pictures_that_are_not_in_it(tried: dict[str, Tried]) -> None:
+    system = tried["average/pre-image-1"].plan.system
+    bench, leaked = system.bench, system.bench.people.split.leaked
+    clean = bench.models.target_templates.vectors
+    pairs = system.stored.pairs
+    assert len(pairs.first) == len(bench.rows)  # of three pictures two are averaged, one is left
+    for i, j in zip(pairs.first, pairs.second, strict=True):
+        own = [row for row in leaked if bench.names[row] == bench.names[bench.rows[i]]]
+        rest = [row for row in own if row != leaked[j]]
+        assert bench.rows[i] in rest
+        assert len(rest) == 2
+        mean = clean[rest].astype(np.float64).mean(axis=0)
+        assert cosine(system.stored.templates[i], mean.astype(np.float32)) > 0.9999
+
+
+def test_the_key_of_a_person_is_dealt_by_name(tried: dict[str, Tried]) -> None:
+    system = tried["biohash/pre-image-1"].plan.system
+    bench = system.bench
+    keys = system.keys(bench.rows)
+    for name in set(bench.names[bench.rows]):
+        assert len(set(keys[bench.names[bench.rows] == name].tolist())) == 1
+    assert len(set(keys.tolist())) > 1
+    assert np.array_equal(system.keys(bench.rows[::-1]), keys[::-1])
+    assert ((system.keys(bench.rows, 1) - keys) % system.n_keys == 1).all()
+
+
+def test_differences_are_to_the_same_people_unprotected(tried: dict[str, Tried]) -> None:
+    plain = {row.judged: row for row in tried["none/plain"].rows}
+    for row in tried["biohash/pre-image-1"].rows:
+        now, before = row.type1[FMR], plain[row.judged].type1[FMR]
+        change = row.difference[FMR]
+        assert isinstance(now, Measured)
+        assert isinstance(before, Measured)
+        assert isinstance(change, Measured)
+        assert change.value == pytest.approx(now.value - before.value, abs=1e-9)
+
+
+def test_the_strongest_pre_image_is_chosen_without_the_leaked_people(
+    tried: dict[str, Tried],
+) -> None:
+    plan = tried["biohash/pre-image-1"].plan
+    bench = plan.system.bench
+    own = set(bench.names[bench.sample]) | set(bench.names[bench.rest])
+    assert own == set(bench.names[bench.people.split.attacker])
+    assert not set(bench.names[bench.sample]) & set(bench.names[bench.rest])
+    assert not own & set(bench.names[bench.rows])
+    assert "biohash:posterior" in plan.method
+
+
+def test_results_hold_the_limits(tmp_path: Path) -> None:
+    results: Results = run_small(
+        tmp_path, [{"pca": {"keep": 4}}], {"leaks": ["template"], "gate": 0.2, "max_loss": 0.1}
+    )
+    limits = results.protection_limits
+    assert limits is not None
+    assert (limits.fmr, limits.max_sar, limits.max_loss) == (FMR, 0.2, 0.1)
