@@ -63,6 +63,10 @@ class Candidate(NamedTuple):
         """Whether the bounds of both lie within the limits."""
         return upper(self.attack.value) < gate and self.loss.value > -most
 
+    def beyond(self, gate: float) -> tuple[float, float]:
+        """How far it is from holding: first what attackers get beyond the gate, then its loss."""
+        return (max(upper(self.attack.value) - gate, 0.0), -self.loss.value)
+
     @property
     def cost(self) -> tuple[float, int]:
         """What is compared to find the cheapest: recognition first, then size."""
@@ -130,7 +134,7 @@ class _Told:
         name = "secret-keys" if secret else "recommendation"
         clauses = [clause_of("iso24745.irreversibility"), clause_of("gdpr.by-design")]
         if not good:
-            best = min(found, key=lambda one: upper(one.attack.value))
+            best = min(found, key=lambda one: one.beyond(self.sizes.gate))
             severity: Severity = "medium" if secret else "high"
             yield Finding(
                 id=f"protection.{name}",

@@ -134,7 +134,7 @@ def test_records_that_do_not_belong_together_are_refused(name: str) -> None:
         attack.recover(given, keys[1:])
     broken = given.copy()
     broken[3, 1, 0] = np.nan
-    with pytest.raises(InputError, match="1 of 24 templates hold NaN"):
+    with pytest.raises(InputError, match="1 of 48 templates hold NaN"):
         attack.recover(broken, keys)
 
 
