@@ -34,6 +34,7 @@ from reports.protection_words import (
     PROPERTIES,
     RECOMMENDATIONS,
     knowledge_glossary,
+    limits_words,
     what_was_tried,
 )
 from reports.results import ProtectionResult, Results
@@ -115,6 +116,7 @@ def protection_context(results: Results, run: Path, *, reveal: bool) -> dict[str
         "protection": protection_view(results, run, reveal=reveal),
         # With the keys leaked first, whatever its severity.
         "advice": [one for name in RECOMMENDATIONS for one in shown if one.finding.id == name],
+        "limits": limits_words(results.protection_limits),
         "others": [one for one in shown if one.finding.id not in RECOMMENDATIONS],
     }
 

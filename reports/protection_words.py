@@ -16,14 +16,15 @@ from reports.results import (
     Knowledge,
     Leak,
     ProtectionFamily,
+    ProtectionLimits,
     ProtectionResult,
     Results,
 )
 from reports.stress_select import distinct
-from reports.words import count, listed
+from reports.words import count, fmr_label, listed, percent
 
 RECOMMENDATIONS = ("protection.recommendation", "protection.secret-keys")
-"""Id of the finding that says which scheme to take."""
+"""Ids of the findings that say which scheme to take: with the keys leaked, and with them kept."""
 
 FAMILIES: dict[ProtectionFamily, str] = {
     "none": "",
@@ -174,3 +175,18 @@ def what_was_tried(results: Results) -> str:
         who = "generated people (they are nobody)" if results.faces.generated else "people"
         parts.append(f"of {count(results.faces.leaked.subjects)} leaked {who}")
     return ", ".join(parts) + "." if parts else ""
+
+
+def limits_words(limits: ProtectionLimits | None) -> str:
+    """What a scheme must keep to hold; empty where no limits were set."""
+    if limits is None:
+        return ""
+    told = []
+    if limits.max_sar is not None:
+        told.append(
+            f"the strongest attack gets at most {percent(limits.max_sar)} of rebuilt faces "
+            "accepted by any judge, by the upper end of the interval,"
+        )
+    if limits.max_loss is not None:
+        told.append(f"recognition falls by at most {percent(limits.max_loss)}")
+    return f"A scheme holds where {listed(told)}, at FMR {fmr_label(limits.fmr)}." if told else ""

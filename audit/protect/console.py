@@ -26,6 +26,7 @@ from reports.protection_select import (
     protection_fmr,
     strongest,
 )
+from reports.protection_words import limits_words
 from reports.results import Estimate, Measured, ProtectionResult, Results
 from reports.words import fmr_label
 
@@ -35,6 +36,8 @@ def show_protection(results: Results, page: Path | None, console: Console) -> No
     for finding in results.findings:
         style = SEVERE.get(finding.severity, "")
         console.print(Text(f"{finding.severity:<9}", style=style) + Text(finding.title))
+    if limits := limits_words(results.protection_limits):
+        console.print(Text(limits, style="dim"))
     fmr = protection_fmr(results.protections)
     for name in backbones_of(results.protections):
         console.print()

@@ -42,7 +42,7 @@ from reports.results import (
     ProtectionResult,
     Severity,
 )
-from reports.words import fmr_label, interval, listed, main, percent
+from reports.words import fmr_label, interval, listed, main
 
 HIGH = 0.2
 """Lower limit of a rate from which a finding is a grave one: every fifth person."""
@@ -127,10 +127,6 @@ class _Told:
             return
         where = CLOSED if secret else OPEN
         good = [one for one in found if one.holds(self.sizes.gate, self.sizes.max_loss)]
-        limits = (
-            f"at most {percent(self.sizes.gate)} of rebuilt faces accepted, by the upper bound, "
-            f"and at most {percent(self.sizes.max_loss)} of recognition lost"
-        )
         name = "secret-keys" if secret else "recommendation"
         clauses = [clause_of("iso24745.irreversibility"), clause_of("gdpr.by-design")]
         if not good:
@@ -139,8 +135,8 @@ class _Told:
             yield Finding(
                 id=f"protection.{name}",
                 severity=severity,
-                title=f"{self.backbone}, {where}: none of {len(found)} schemes holds ({limits}). "
-                f"Nearest is {self._words(best)}",
+                title=f"{self.backbone}, {where}: none of {len(found)} schemes holds; nearest is "
+                f"{self._words(best)}",
                 evidence=self._evidence([best]),
                 clauses=clauses,
                 recommendation=(
@@ -156,7 +152,7 @@ class _Told:
             id=f"protection.{name}",
             severity="info",
             title=f"{self.backbone}, {where}: cheapest scheme that holds is {self._words(best)}"
-            f"{more} ({limits})",
+            f"{more}",
             evidence=self._evidence([best]),
             clauses=clauses,
             recommendation=f"Store templates of {self.backbone} under {best.label}"

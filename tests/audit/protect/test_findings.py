@@ -101,7 +101,7 @@ def test_none_holds_where_every_upper_bound_is_above_the_gate() -> None:
     told = found(rows)["protection.recommendation"]
     assert told.severity == "high"
     assert "none of 2 schemes holds" in told.title
-    assert "Nearest is near: 3.0\u00a0% accepted" in told.title
+    assert "nearest is near: 3.0\u00a0% accepted" in told.title
 
 
 def test_of_those_that_no_attack_opens_the_nearest_costs_least() -> None:
@@ -109,7 +109,7 @@ def test_of_those_that_no_attack_opens_the_nearest_costs_least() -> None:
         *(scheme("dear", 0.3), attack("dear", "key", rate(0.0, 0.0, 0.005))),
         *(scheme("less", 0.1), attack("less", "key", SAFE)),
     ]
-    assert "Nearest is less" in found(rows)["protection.recommendation"].title
+    assert "nearest is less" in found(rows)["protection.recommendation"].title
 
 
 def test_the_strongest_attack_counts_and_any_judge_and_type() -> None:
