@@ -13,6 +13,7 @@ from audit.compare_config import CompareConfig
 from audit.config import AuditConfig, effective_yaml, load_as, load_config
 from audit.config_sources import bundled, bundled_names
 from audit.config_values import AttackChoice, Fmr, parse_fmr
+from audit.protect.config import ProtectConfig
 from audit.stress.config import StressConfig
 from biometrics.errors import ConfigError
 
@@ -329,7 +330,7 @@ def test_four_configurations_ship() -> None:
 @pytest.mark.parametrize("name", bundled_names())
 def test_what_ships_loads_and_survives_its_own_yaml(name: str, tmp_path: Path) -> None:
     overrides = [] if name.endswith("demo") else [PHOTOS]
-    kinds = {"compare": CompareConfig, "stress": StressConfig}
+    kinds = {"compare": CompareConfig, "stress": StressConfig, "protect": ProtectConfig}
     kind = kinds.get(name.partition("-")[0], AuditConfig)
     config = load_as(kind, name, overrides=overrides)
     assert load_as(kind, write(tmp_path, effective_yaml(config))) == config
