@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from audit.protect import run as protect_run
 from audit.protect.attackers import Plan
-from audit.protect.rows import Seen
+from audit.protect.rows import Seen, attack_rows
 from audit.protect.system import System
 from audit.workbench import Made
 from reports.results import Measured, ProtectionResult, Results
@@ -107,6 +108,29 @@ def test_rates_of_a_keyed_system_by_counting(tried: dict[str, Tried], slug: str)
     if len(bench.rows) == len(bench.rows[::5]) * 5:  # a sample: it must not be far off
         sample = float(np.mean([np.mean(v) for v in strangers.values()]))
         assert row.reconstruction_fmr[FMR].value == pytest.approx(sample, abs=0.1)
+
+
+def test_without_a_face_nothing_is_accepted(tried: dict[str, Tried]) -> None:
+    plan, made, rows = tried["biohash/pre-image-1"]
+    bench = plan.system.bench
+    lost = np.arange(len(bench.rows)) % 3 == 0  # of three pictures of each person one
+    points = made.redetected.copy()
+    points[lost] = np.nan
+    seen = attack_rows(plan, dataclasses.replace(made, redetected=points), None)
+    for before, after in zip(rows, seen.rows, strict=True):
+        assert after.n_failed == before.n_failed + int((lost & made.detected).sum())
+        for name in ("type1", "type2", "revoked_type1", "reconstruction_fmr"):
+            if name.startswith("revoked") and before.judged == "plain":
+                continue
+            had, has = getattr(before, name)[FMR], getattr(after, name)[FMR]
+            assert isinstance(had, Measured)
+            assert isinstance(has, Measured)
+            assert has.value <= had.value
+        first, then = before.type1[FMR], after.type1[FMR]
+        assert isinstance(first, Measured)
+        assert isinstance(then, Measured)
+        assert then.value < first.value
+        assert then.value <= 2 / 3 + 1e-9
 
 
 def test_an_average_is_tried_with_pictures_that_are_not_in_it(tried: dict[str, Tried]) -> None:
