@@ -11,63 +11,21 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attacks.base import InversionAttack, attack_class
+from attacks.base import attack_class
 from audit.protect.decoders import ByKey, learnt, own_keys, with_keys
 from audit.protect.got_back import pre_image, strongest
 from audit.protect.listeners import from_decisions, from_scores
+from audit.protect.plan import Plan
 from audit.protect.system import System
 from biometrics.faces.images import digest
 from biometrics.file_names import file_name
 from biometrics.protection.base import Keys, Vectors
-from reports.results import UNPROTECTED, Knowledge, Leak
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One way of attacking what leaked.
-
-    Attributes:
-        system: whose protected templates leaked.
-        attack: the configured decoder.
-        knowledge: what the attacker knows.
-        method: what it does, in words.
-        slug: names the plan among those of the system.
-        vectors: what the decoder gets [N, ...]; None where there is nothing to try, ``why`` says.
-        recovered: templates that were got back [N, D], where they were.
-        fitted: gives the decoder where it is not the one of plain templates.
-        leak: what leaked.
-        records: protected templates of a person that leaked together.
-        queries: comparisons that were asked for, of each template.
-        why: why there is nothing to try.
-        note: what a reader must know.
-    """
-
-    system: System
-    attack: str
-    knowledge: Knowledge
-    method: str
-    slug: str
-    vectors: Vectors | None
-    recovered: Vectors | None = None
-    fitted: Callable[[], InversionAttack] | None = None
-    leak: Leak = "template"
-    records: int = 1
-    queries: int = 0
-    why: str = ""
-    note: str = ""
-    record: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def key_known(self) -> bool:
-        """Whether the attacker has all that a person's template was protected with."""
-        return self.knowledge in ("one-key", "key", "all-keys") or not self.system.scheme.keyed
+from reports.results import UNPROTECTED, Knowledge
 
 
 def plans(system: System, one: System | None, attack: str) -> Iterator[Plan]:
@@ -322,14 +280,3 @@ def _said(tried: dict[str, float]) -> str:
         return ""
     each = ", ".join(f"{name} {tried[name]:.2f}" for name in sorted(tried))
     return f"the strongest on the attacker's own people, by cosine: {each}"
-
-
-def random_templates(system: System) -> NDArray[np.float32]:
-    """Templates drawn from what the attacker's people look like, one for each that leaked: what
-    comes of a decoder that was told nothing."""
-    bench = system.bench
-    rng = np.random.default_rng(bench.seed_of("random templates"))
-    root = np.linalg.cholesky(bench.population.covariance)
-    drawn = rng.standard_normal((len(bench.rows), len(root))) @ root.T
-    found: NDArray[np.float32] = (bench.population.mean + drawn).astype(np.float32)
-    return found

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from attacks.base import attack_class
 from audit.estimates import estimate
 from audit.judging import Cut, Judge
-from audit.protect.attackers import Plan
 from audit.protect.bench import MEASURES, Workbench
+from audit.protect.plan import Plan
+from audit.protect.scheme_facts import scheme_facts
 from audit.protect.strips import save_strip
 from audit.protect.system import System, Values, subject_keys
 from audit.workbench import Made
@@ -23,7 +24,7 @@ from biometrics.metrics.pairs import group
 from biometrics.metrics.scores import pair_scores, paired_similarity
 from biometrics.metrics.success import NO_OTHER_PICTURE, acceptance
 from biometrics.protection.base import Keys, Vectors
-from reports.results import UNPROTECTED, ByFmr, Estimate, NotMeasured, ProtectionResult
+from reports.results import ByFmr, Estimate, NotMeasured, ProtectionResult
 
 Key = tuple[str, str, str]
 """Judge, name of a rate, FMR."""
@@ -131,29 +132,6 @@ def control_rows(system: System, name: str, made: Made, says: str) -> list[Prote
             **columns,
         )
     ]
-
-
-def scheme_facts(system: System) -> dict[str, Any]:
-    """What all rows of a scheme have."""
-    settings = system.scheme.settings.model_dump(mode="json", exclude_none=True)
-    return {
-        "scheme": system.choice.name,
-        "parameters": settings,
-        "label": label_of(system),
-        "family": system.scheme.family,
-        "keyed": system.scheme.keyed,
-        "keys": system.n_keys if system.scheme.keyed else 0,
-    }
-
-
-def label_of(system: System) -> str:
-    """The scheme's name with what was set by hand."""
-    name, given = system.choice
-    if name == UNPROTECTED:
-        return "no protection"
-    told = ", ".join(f"{key} {value}" for key, value in given.items())
-    name = name.partition(":")[0]
-    return f"{name} ({told})" if told else name
 
 
 def _shared(plan: Plan) -> dict[str, Any]:

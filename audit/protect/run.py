@@ -14,11 +14,12 @@ from audit.config import AuditConfig
 from audit.config_values import SchemeChoice
 from audit.models import Models
 from audit.people import People
-from audit.protect.attackers import Plan, plans, random_templates
+from audit.protect.attackers import plans
 from audit.protect.bench import Workbench
 from audit.protect.config import ProtectConfig
 from audit.protect.findings import protection_findings
 from audit.protect.labels import read_attributes
+from audit.protect.plan import Plan
 from audit.protect.rows import Seen, attack_rows, control_rows, decoded, silent_rows
 from audit.protect.scheme_rows import scheme_row, unmeasured_row
 from audit.protect.settings import ProtectSettings
@@ -133,7 +134,7 @@ class _Trial:
         told: dict[str, tuple[NDArray[np.float32], str]] = {
             MEAN: (mean, "the face of the mean template, for everybody"),
             RANDOM: (
-                random_templates(self.unprotected),
+                random_templates(bench),
                 "the face of a template drawn at random",
             ),
         }
@@ -150,3 +151,13 @@ class _Trial:
             )
             for name, (vectors, says) in told.items()
         }
+
+
+def random_templates(bench: Workbench) -> NDArray[np.float32]:
+    """Templates drawn from what the attacker's people look like, one for each that leaked: what
+    comes of a decoder that was told nothing."""
+    rng = np.random.default_rng(bench.seed_of("random templates"))
+    root = np.linalg.cholesky(bench.population.covariance)
+    drawn = rng.standard_normal((len(bench.rows), len(root))) @ root.T
+    found: NDArray[np.float32] = (bench.population.mean + drawn).astype(np.float32)
+    return found

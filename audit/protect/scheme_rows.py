@@ -10,7 +10,7 @@ from audit.judging import Cut
 from audit.protect.bench import Workbench
 from audit.protect.linking import linkages
 from audit.protect.probes import scheme_measures
-from audit.protect.rows import scheme_facts
+from audit.protect.scheme_facts import scheme_facts
 from audit.protect.settings import FEWEST_KEYS
 from audit.protect.system import System, Values, subject_keys
 from biometrics.metrics.intervals import subject_means

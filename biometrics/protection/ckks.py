@@ -129,9 +129,9 @@ class _Parties:
     """One holds the secret key, the other compares and has but the public ones."""
 
     def __init__(self) -> None:
-        self.library = _tenseal()
-        self.holder = self.library.context(
-            self.library.SCHEME_TYPE.CKKS,
+        self.tenseal = _tenseal()
+        self.holder = self.tenseal.context(
+            self.tenseal.SCHEME_TYPE.CKKS,
             poly_modulus_degree=DEGREE,
             coeff_mod_bit_sizes=list(MODULUS),
             n_threads=1,
@@ -139,7 +139,7 @@ class _Parties:
         self.holder.global_scale = SCALE
         self.holder.generate_galois_keys()
         self.public: bytes = self.holder.serialize(save_secret_key=False)
-        self.comparer = self.library.context_from(self.public, n_threads=1)
+        self.comparer = self.tenseal.context_from(self.public, n_threads=1)
         self.encrypting = self.comparing = 0.0
         self.ciphertext_bytes = 0
 
@@ -155,17 +155,17 @@ class _Parties:
             apart = stored - probe
             found = apart.dot(apart)
         self.comparing += time.perf_counter() - start
-        answer = self.library.ckks_vector_from(self.holder, found.serialize())
+        answer = self.tenseal.ckks_vector_from(self.holder, found.serialize())
         return float(answer.decrypt()[0])
 
     def _encrypted(self, row: NDArray[np.float64]) -> Any:
         """As whoever compares receives it."""
         start = time.perf_counter()
-        sent = self.library.ckks_vector(self.holder, row.tolist())
+        sent = self.tenseal.ckks_vector(self.holder, row.tolist())
         self.encrypting += time.perf_counter() - start
         packed = sent.serialize()
         self.ciphertext_bytes = max(self.ciphertext_bytes, len(packed))
-        return self.library.ckks_vector_from(self.comparer, packed)
+        return self.tenseal.ckks_vector_from(self.comparer, packed)
 
 
 def _tenseal() -> Any:

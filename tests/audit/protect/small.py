@@ -10,26 +10,9 @@ from audit.protect.config import ProtectConfig
 from audit.protect.run import run_protect
 from audit.watch import Watch
 from reports.results import ProtectionResult, Results, load_results
+from tests.audit.stress.small import CONFIG, PICTURES, SUBJECTS, TARGET
 
-SUBJECTS, PICTURES = 12, 3
-TARGET = "faceleak-mini"
-
-CONFIG: dict[str, Any] = {
-    "title": "Small",
-    "faces": {
-        "synth": {
-            "subjects": SUBJECTS,
-            "pictures": PICTURES,
-            "attacker_subjects": 30,
-            "threshold_subjects": 80,  # 3,160 pairs: enough for FMR 1e-2, too few for 1e-3
-        }
-    },
-    "targets": [TARGET],
-    "judges": [TARGET],
-    "attacks": ["linear"],
-    "fmr": [1e-2, 1e-3],
-    "output": {"formats": ["json"]},
-}
+__all__ = ["CONFIG", "PICTURES", "SUBJECTS", "TARGET", "rows_of", "run_small", "small_config"]
 
 SIZES: dict[str, Any] = {"keys": 4, "records": [2], "sample": 10, "queries": 40}
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from audit.protect import run as protect_run
-from audit.protect.attackers import Plan
+from audit.protect.plan import Plan
 from audit.protect.rows import Seen, attack_rows
 from audit.protect.system import System
 from audit.workbench import Made

@@ -161,6 +161,23 @@ def test_keys_are_renewed_and_reductions_have_none(results: Results) -> None:
             )
 
 
+def test_who_has_the_keys_links_better_than_who_has_not(results: Results) -> None:
+    """A dozen people tell little, but under one key both linkers would see the same."""
+    (row,) = rows_of(results, "random-projection", attack="")
+    told = {link.knowledge: link for link in row.linkage}
+    blind, known = told["scheme"], told["all-keys"]
+    assert blind.mated == known.mated == SUBJECTS
+    assert isinstance(blind.d_sys, Measured)
+    assert isinstance(known.d_sys, Measured)
+    assert isinstance(known.null, Measured)
+    assert known.null.high is not None
+    assert known.d_sys.value > known.null.high
+    assert known.d_sys.value > blind.d_sys.value + 0.05
+    few = row.tmr_genuine_key[FMR]  # a quarter of the pairs has one key, the rest are too few
+    assert isinstance(few, NotMeasured)
+    assert "distinct subject pairs" in few.not_measured
+
+
 def test_a_second_run_does_nothing_and_tells_the_same(
     folder: Path, results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
