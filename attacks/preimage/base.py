@@ -22,6 +22,8 @@ from biometrics.templates import check_finite
 
 Matrix = NDArray[np.float64]
 
+SAMPLE = 4000
+
 
 @dataclass(frozen=True)
 class Population:
@@ -31,11 +33,13 @@ class Population:
         mean: float64 [D].
         covariance: float64 [D, D], shrunk as by Ledoit and Wolf, hence never singular.
         length: mean length of a template less the mean.
+        sample: templates themselves, float64 [M, D]: all, or evenly drawn, at most ``SAMPLE``.
     """
 
     mean: Matrix
     covariance: Matrix
     length: float
+    sample: Matrix
 
     @classmethod
     def of(cls, vectors: NDArray[np.floating]) -> Population:
@@ -50,7 +54,8 @@ class Population:
         rows = vectors.astype(np.float64)
         mean = rows.mean(axis=0)
         length = float(np.linalg.norm(rows - mean, axis=1).mean())
-        return cls(mean, ledoit_wolf(rows)[0], length)
+        every = -(-len(rows) // SAMPLE)
+        return cls(mean, ledoit_wolf(rows)[0], length, rows[::every])
 
 
 class PreImage(ABC):

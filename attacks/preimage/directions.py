@@ -7,6 +7,7 @@ like; here the same is said of directions, and a direction found is turned back 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from attacks.preimage.base import Matrix, Population
 from biometrics.errors import InputError
 from biometrics.protection.base import Centred, Vectors
+
+F = TypeVar("F", bound=np.floating)
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,13 @@ def to_templates(
 
 def along(directions: NDArray[np.floating], centre: NDArray[np.floating], length: float) -> Vectors:
     """Float32 [N, D], that far from a centre [D]; a zero row gives the centre."""
-    size = np.linalg.norm(directions, axis=1, keepdims=True)
-    found: Vectors = (centre + length * directions / np.where(size > 0.0, size, 1.0)).astype(
-        np.float32
-    )
+    found: Vectors = (centre + length * unit(directions)).astype(np.float32)
+    return found
+
+
+def unit(directions: NDArray[F]) -> NDArray[F]:
+    """Rows [N, D] at length one; a zero row stays as it is."""
+    length = np.linalg.norm(directions, axis=1, keepdims=True)
+    length[length == 0.0] = 1.0
+    found: NDArray[F] = directions / length
     return found

@@ -6,12 +6,13 @@ peaks. So a search starts at several random directions and climbs: first the sum
 add up to, as in phase retrieval), then, from the start that wins most hashes, by messages in which
 products are replaced by their slopes.
 
-With an even p the code of u is the code of -u. The sign is then only a guess: the one that is more
-usual among the attacker's faces.
+With an even p the code of u is the code of -u; which of them is a face's, the attacker's own faces
+tell.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -19,7 +20,9 @@ from numpy.typing import NDArray
 
 from attacks.preimage.base import Matrix, register_preimage
 from attacks.preimage.direction_attack import OfDirections, Prior, distinct, key_groups
+from attacks.preimage.directions import unit
 from attacks.preimage.messages import Belief, Numbers, Seen, Told, View, pass_messages
+from attacks.preimage.mirror import Facing
 from attacks.preimage.winners import tell_winners
 from biometrics.metrics.scores import row_blocks
 from biometrics.protection.base import Keys, Vectors
@@ -123,9 +126,12 @@ class ProductPosterior(OfDirections):
             belief = Belief(prior, self._best_climb(prior, starts, first) @ prior.axes)
             pass_messages(belief, views, records.protected, records.keys, self._tell)
             found[block] = belief.mean
-        if self.scheme.settings.products % 2 == 0:
-            found *= np.where(found @ (prior.mean / prior.variances) < 0.0, -1.0, 1.0)[:, None]
-        return found @ prior.axes.T
+        ends: Matrix = found @ prior.axes.T
+        return self._facing.turned(ends) if self.scheme.settings.products % 2 == 0 else ends
+
+    @cached_property
+    def _facing(self) -> Facing:
+        return Facing(self.population.sample - self.scheme.mean)
 
     @staticmethod
     def _view(prior: Prior, products: _Products) -> View:
@@ -160,8 +166,8 @@ class ProductPosterior(OfDirections):
                 products = records.products[key]
                 others = _others(products.factors(directions[rows // each]))
                 back[rows] = products.gather(weights[rows][:, None] * others)
-            step = _unit(back.reshape(count, each, -1).sum(axis=1) @ usual)
-            directions = _unit(step + np.float32(OLD) * directions)
+            step = unit(back.reshape(count, each, -1).sum(axis=1) @ usual)
+            directions = unit(step + np.float32(OLD) * directions)
         return directions
 
     def _won(self, directions: Numbers, records: _Records) -> NDArray[np.float64]:
@@ -174,8 +180,3 @@ class ProductPosterior(OfDirections):
             won[rows] = (vectors_as_winners(values, window) == codes[rows]).sum(axis=1)
         summed: NDArray[np.float64] = won.reshape(count, each).sum(axis=1)
         return summed
-
-
-def _unit(rows: Numbers) -> Numbers:
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.where(length > 0.0, length, 1.0)).astype(np.float32)

@@ -121,5 +121,5 @@ def test_the_prior_is_of_directions_along_its_axes() -> None:
         atol=1e-9,
     )
     np.testing.assert_allclose(prior.axes @ prior.mean * population.length, population.mean)
-    flat = Prior.of(scheme, Population(population.mean, np.zeros((5, 5)), 0.0))
+    flat = Prior.of(scheme, Population(population.mean, np.zeros((5, 5)), 0.0, rows))
     assert (flat.variances > 0).all()
