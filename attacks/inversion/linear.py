@@ -6,8 +6,10 @@ beat.
 
 from __future__ import annotations
 
+import weakref
+from dataclasses import fields
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -25,6 +27,7 @@ from attacks.base import (
 from attacks.checks import check_dimension, check_pairs
 from attacks.saved import read_arrays, save_appearance, with_appearance
 from biometrics.errors import InputError
+from biometrics.faces.appearance import AppearanceModel
 from biometrics.faces.faceset import FaceSet
 from biometrics.ridge import solve_ridge
 from biometrics.templates import TemplateSet
@@ -47,6 +50,23 @@ class LinearSettings(AttackSettings):
     exaggeration: float = Field(default=1.3, gt=0)
 
 
+class _Encoded(NamedTuple):
+    faces: weakref.ref[FaceSet]
+    model: AppearanceModel
+    coded: NDArray[np.float32]
+
+
+_LAST: list[_Encoded] = []
+"""One at most. It outlives the attack: one that was fitted is read back from its files before it is
+fitted again to other templates of the same faces."""
+
+
+def _same(a: AppearanceModel, b: AppearanceModel) -> bool:
+    return a is b or all(
+        np.array_equal(getattr(a, field.name), getattr(b, field.name)) for field in fields(a)
+    )
+
+
 @register_attack("linear")
 class Linear(InversionAttack):
     """``coefficients = (template - mean) W``, drawn by the appearance model and its warp."""
@@ -62,7 +82,6 @@ class Linear(InversionAttack):
         super().__init__(settings, resources)
         self.mean = np.zeros(0, dtype=np.float32)
         self.weights = np.zeros((0, 0), dtype=np.float32)
-        self._encoded: tuple[FaceSet, NDArray[np.float32]] | None = None
 
     def fit(self, faces: FaceSet, templates: TemplateSet) -> None:
         """Solve the normal equations once.
@@ -79,7 +98,7 @@ class Linear(InversionAttack):
         templates: TemplateSet,
         rows: NDArray[np.integer] | None = None,
     ) -> Self:
-        """As for any attack; the faces are encoded once for all fits."""
+        """As for any attack; the faces are encoded once for all fits that follow each other."""
         again = type(self)(self.settings, self.resources)
         targets = self._targets(faces)
         targets = targets if rows is None else targets[rows]
@@ -92,11 +111,14 @@ class Linear(InversionAttack):
         self.mean, self.weights = solve_ridge(vectors, targets, self.settings.ridge)
 
     def _targets(self, faces: FaceSet) -> NDArray[np.float32]:
-        """Coefficients of these faces [N, K], kept as long as the same faces are asked for."""
-        if self._encoded is None or self._encoded[0] is not faces:
-            coded = self.resources.appearance.encode(faces, advance=self.resources.advance)
-            self._encoded = faces, coded
-        return self._encoded[1]
+        """Coefficients of these faces [N, K]; those of the last faces are kept."""
+        model = self.resources.appearance
+        for last in _LAST:
+            if last.faces() is faces and _same(last.model, model):
+                return last.coded
+        coded = model.encode(faces, advance=self.resources.advance)
+        _LAST[:] = [_Encoded(weakref.ref(faces), model, coded)]
+        return coded
 
     def coefficients(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predicted standardised coefficients [N, K]."""

@@ -27,7 +27,7 @@ def embed(
     backbone: Backbone,
     crops: NDArray[np.uint8],
     *,
-    batch_size: int = 32,
+    batch_size: int = 16,
     precision: Precision = "float32",
     advance: Advance = silent,
 ) -> NDArray[np.float32]:
@@ -36,7 +36,9 @@ def embed(
     Args:
         backbone: the model; it computes where its buffers lie.
         crops: uint8 [N, 224, 224, 3] RGB; read batch by batch, so it may be memory-mapped.
-        batch_size: crops in one forward pass; the result does not depend on it but for rounding.
+        batch_size: crops in one forward pass; the result does not depend on it but for rounding. On
+            two cores 16 takes a fifth less time than 32 where a network is narrow and deep (what
+            lies between its layers stays in the cache), and no more elsewhere.
         precision: bf16 moves every template a little; how much it matters depends on the backbone.
         advance: told the number of crops after every batch.
 

@@ -118,10 +118,11 @@ class AppearanceModel:
         shape_rows = (faces.landmarks - self.mean_shape).reshape(len(faces), -1)
         shape = project(shape_rows, self.shape_basis)
         basis = (self.texture_basis * self.pixel_weights).reshape(len(self.texture_basis), -1)
+        inverse = _inverse(basis)
         parts = []
         for textures in normalised_textures(faces, self.mean_shape, self.texture_size):
             deviations = (textures - self.mean_texture) * self.pixel_weights
-            parts.append(project(deviations.reshape(len(textures), -1), basis))
+            parts.append(deviations.reshape(len(textures), -1) @ inverse)
             advance(len(textures))
         return np.concatenate([shape, np.concatenate(parts)], axis=1).astype(np.float32)
 
@@ -225,8 +226,14 @@ def normalised_textures(faces: FaceSet, mean_shape: Floats, size: int) -> Iterat
 
 def project(rows: Floats, basis: Floats) -> Floats:
     """Standardised coefficients of centred rows [N, P] on orthogonal scaled components [K, P]."""
-    coefficients: Floats = rows @ (basis / np.maximum((basis**2).sum(axis=1)[:, None], 1e-12)).T
+    coefficients: Floats = rows @ _inverse(basis)
     return coefficients
+
+
+def _inverse(basis: Floats) -> Floats:
+    """Pseudo-inverse [P, K] of orthogonal components [K, P]."""
+    found: Floats = (basis / np.maximum((basis**2).sum(axis=1)[:, None], 1e-12)).T
+    return found
 
 
 def _root(covariance: Floats) -> NDArray[np.float64]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from attacks.inversion.linear import Linear
+from biometrics.faces.appearance import AppearanceModel
+from biometrics.faces.faceset import FaceSet
 from biometrics.ridge import solve_ridge
-from tests.attacks.world import DIM, World, fit
+from tests.attacks.world import DIM, World, build, fit
 
 
 def fit_linear(world: World, **settings: float) -> Linear:
@@ -69,3 +76,34 @@ def test_the_mean_template_gives_the_mean_face(world: World) -> None:
         mean = world.model.render(torch.zeros(1, world.model.n_coefficients)).numpy()
     assert np.array_equal(made.crops, mean)
     np.testing.assert_allclose(made.crops[0], world.model.mean_texture, atol=1e-4)
+
+
+def test_faces_are_encoded_once_for_fits_that_follow_each_other(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[AppearanceModel] = []
+    encode = AppearanceModel.encode
+
+    def watched(self: AppearanceModel, faces: FaceSet, **more: Any) -> NDArray[np.float32]:
+        encoded.append(self)
+        return encode(self, faces, **more)
+
+    monkeypatch.setattr(AppearanceModel, "encode", watched)
+    faces = world.faces.take(np.arange(len(world.faces)))
+    first = build("linear", world)
+    assert isinstance(first, Linear)
+    first.fit(faces, world.templates)
+    first.save(tmp_path)
+    # Read back, its appearance model is another object with the same numbers.
+    again = Linear.load(tmp_path, first.settings, first.resources)
+    once = again.refitted(faces, world.templates)
+    assert len(encoded) == 1
+    np.testing.assert_array_equal(once.weights, first.weights)
+    other = replace(world.model, mean_shape=world.model.mean_shape + 1.0)
+    moved = Linear(first.settings, replace(first.resources, appearance=other))
+    moved.fit(faces, world.templates)
+    assert len(encoded) == 2
+    assert encoded[1] is other
+    assert not np.allclose(moved.weights, first.weights)
+    moved.fit(faces.take(np.arange(len(faces))), world.templates)  # other faces
+    assert len(encoded) == 3
