@@ -10,7 +10,7 @@ from audit.protect.config import ProtectConfig
 from audit.protect.run import run_protect
 from audit.watch import Watch
 from reports.results import ProtectionResult, Results, load_results
-from tests.audit.stress.small import CONFIG, PICTURES, SUBJECTS, TARGET
+from tests.audit.stress.small import CONFIG, PICTURES, SUBJECTS, TARGET, begun
 
 __all__ = ["CONFIG", "PICTURES", "SUBJECTS", "TARGET", "rows_of", "run_small", "small_config"]
 
@@ -28,7 +28,8 @@ def run_small(
 ) -> Results:
     """Run it and read the results; a second run in the same folder uses what is done there."""
     config = small_config(schemes, sizes or {}, **changes)
-    return load_results(run_protect(config, folder, Watch(None)))
+    with begun(folder, "protect"):
+        return load_results(run_protect(config, folder, Watch(None)))
 
 
 def rows_of(results: Results, scheme: str, **fields: Any) -> list[ProtectionResult]:

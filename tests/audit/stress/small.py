@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from audit.stress.config import StressConfig
@@ -44,7 +47,25 @@ def run_small(
 ) -> Results:
     """Run it and read the results; a second run in the same folder uses what is done there."""
     config = small_config(families, stress or {}, **changes)
-    return load_results(run_stress(config, folder, Watch(None)))
+    with begun(folder, "stress"):
+        return load_results(run_stress(config, folder, Watch(None)))
+
+
+_begun: dict[str, TemporaryDirectory[str]] = {}
+"""A copy of the first run of each kind in this process."""
+
+
+@contextmanager
+def begun(folder: Path, kind: str) -> Iterator[None]:
+    """Runs of one kind mostly have the same people: each begins with what the first one finished,
+    and a stage whose inputs differ is done anew."""
+    if kind in _begun and not any(folder.glob("*")):
+        results = shutil.ignore_patterns("results.json")
+        shutil.copytree(_begun[kind].name, folder, dirs_exist_ok=True, ignore=results)
+    yield
+    if kind not in _begun:
+        _begun[kind] = TemporaryDirectory(prefix="faceleak-")
+        shutil.copytree(folder, _begun[kind].name, dirs_exist_ok=True)
 
 
 def rows_of(results: Results, perturbation: str, **fields: Any) -> list[StressResult]:
