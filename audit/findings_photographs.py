@@ -30,8 +30,9 @@ AS_GOOD = 0.8
 """A rebuilt face that reaches this share of what photographs reach is nearly as good."""
 
 PROTECT = (
-    "Protect templates before they are stored (a keyed transform, or comparison under encryption), "
-    "and change the key and enrol anew after a leak."
+    "Protect templates before they are stored (a keyed transform with keys that are kept "
+    "elsewhere, or comparison under encryption), and change the key and enrol anew after a leak: a "
+    "new key helps where the old one did not leak too. `faceleak protect` measures how much."
 )
 
 
@@ -228,6 +229,7 @@ def _shared(results: Results) -> Iterator[Finding]:
             clauses=[UNLINKABLE],
             recommendation=(
                 "Transform templates under a key of each store's own, so that two leaks cannot be "
-                f"joined. {listed(users)} keep templates of the same model."
+                "joined while the keys are secret. "
+                f"{listed(users)} keep templates of the same model."
             ),
         )

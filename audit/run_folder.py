@@ -38,7 +38,7 @@ PRIVATE = 0o077
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
 
-STAGES_VERSION = 1
+STAGES_VERSION = 2
 """Part of every key; raised when a stage's code changes what it writes."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from reports.actions import FIRST, evidence_of, first_actions, in_short, leading, ranked
 from reports.results import SEVERITY_ORDER, Estimate, Finding, Measured, Results, Severity
-from reports.words import count, interval, main, spread_of
+from reports.words import count, evidence_kind, interval, main, spread_of
 
 _NOTHING = (
     "This run holds no findings (older ones drew none): go by the verdict and by what was measured "
@@ -98,6 +98,7 @@ def _fact(name: str, value: Estimate) -> Fact:
     if not isinstance(value, Measured):
         return Fact(name, "not measured", value.not_measured)
     if interval(value):
-        return Fact(name, main(value, "rate"), spread_of(value))
+        kind = evidence_kind(name)
+        return Fact(name, main(value, kind), spread_of(value, kind))
     of = f"of {count(value.n)}" if value.value < value.n else ""
     return Fact(name, main(value, "number"), of)

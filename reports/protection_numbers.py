@@ -16,7 +16,7 @@ from reports.protection_select import (
     setting_of,
     why_silent,
 )
-from reports.protection_words import FAMILIES, LINKED, circumstances, known, known_words
+from reports.protection_words import FAMILIES, LINKED, MEASURES, circumstances, known, known_words
 from reports.results import ProtectionResult, far_above_nominal
 from reports.tables import EVERYBODYS_FACE, told_keys
 from reports.words import DASH, Cell, Table, count, fmr_label, gathered
@@ -212,7 +212,8 @@ def measure_tables(rows: Sequence[ProtectionResult], of: str) -> list[Table]:
         what = f"{labels[setting_of(row)]}{', ' + row.attack if row.attack else ''}"
         table = Table(f"Measures of {what}, templates of {of}", ("Measure", "Value"))
         for name, value in row.measures.items():
-            table.rows.append([Cell(name.replace("_", " ")), table.estimate(value, "number")])
+            words = MEASURES.get(name, name.replace("_", " "))
+            table.rows.append([Cell(words), table.estimate(value, "number")])
         tables.append(gathered(table))
     return _full(tables)
 

@@ -136,5 +136,5 @@ def _title(label: str, rows: Sequence[ProtectionResult], fmr: str | None) -> str
     found = strongest(with_keys(rows), fmr)
     if found is None:
         return f"{label}: no bound was measured"
-    keys = ", attacker with the keys" if is_keyed(rows) else ""
+    keys = ", keys leaked" if is_keyed(rows) else ""
     return f"{label}: up to {percent(upper(found.value))} of rebuilt faces accepted{keys}"

@@ -29,8 +29,8 @@ Leak = Literal["template", "score", "decision"]
 class ProtectionLimits(Model):
     """What a scheme has to keep before it is recommended, both at one FMR.
 
-    ``max_sar`` is the highest upper bound of Type-I; ``max_loss`` the largest share of recognition
-    (TMR) that the protection may cost. Both are shares from 0 to 1.
+    ``max_sar`` is the highest upper bound of Type-I and Type-II by any judge; ``max_loss`` the most
+    of recognition (TMR) that the protection may cost. Both are shares from 0 to 1.
     """
 
     fmr: FmrKey = HEADLINE_FMR
@@ -50,6 +50,7 @@ class Linkage(Model):
     d_sys: Estimate
     null: Estimate
     maximal: Estimate  # maximal linkability, in bits: 0 none, 1 all
+    maximal_null: Estimate = NOT_RUN  # what chance gives of it
     bins: PositiveInt
     mated: NonNegativeInt  # scores of one person under two keys
     non_mated: NonNegativeInt

@@ -139,6 +139,11 @@ def is_keyed(rows: Iterable[ProtectionResult]) -> bool:
     return any(row.keyed for row in rows)
 
 
+def is_encrypted(rows: Iterable[ProtectionResult]) -> bool:
+    """Whether what is stored are ciphertexts, under one key for all."""
+    return any(row.family == "encryption" for row in rows)
+
+
 def with_keys(rows: Sequence[ProtectionResult]) -> list[ProtectionResult]:
     """Attacks on leaked templates that know all there is to know: with the keys, where there are
     any."""

@@ -25,6 +25,7 @@ from reports.protection_select import (
     by_setting,
     closest_linkage,
     is_control,
+    is_encrypted,
     is_keyed,
     is_silent,
     labels_of,
@@ -54,7 +55,7 @@ from reports.words import NBSP, Cell, Table, count, fmr_label, gathered, main, r
 
 GROUPS = (
     ("", 1),
-    ("Irreversibility, attacker with the keys", 3),
+    ("Irreversibility, keys leaked", 3),
     ("Unlinkability", 3),
     ("Renewability", 1),
     ("Recognition (TMR)", 3),
@@ -66,15 +67,17 @@ COLUMNS = (
     Cell("Type-II", detail="strongest attack"),
     Cell("Cosine", detail="recovered"),
     Cell("D_sys", detail="keys secret"),
-    Cell("D_sys", detail="keys known"),
+    Cell("D_sys", detail="keys leaked"),
     Cell("Maximal", detail="bits"),
-    Cell("SAR", detail="after revocation"),
-    Cell("Key stolen"),
+    Cell("SAR", detail="new key, old one leaked"),
+    Cell("Stolen key"),
     Cell("Change", detail="paired"),
-    Cell("Key genuine"),
+    Cell("Genuine key"),
     Cell("Size", detail="and time"),
 )
 _NO_KEY = Cell("no key", tone="missing")
+_ONE_KEY = Cell("one key", detail="for all", tone="missing")
+_CIPHERTEXT = NotMeasured(not_measured="a ciphertext without its key gives no scores to link by")
 _NO_ATTACK = NotMeasured(not_measured="no attack that has the keys was tried")
 _SECRET: tuple[Knowledge, ...] = tuple(name for name in KNOWLEDGE if name not in KEY_KNOWN)
 
@@ -101,7 +104,8 @@ def _line(
     table: Table, key: Setting, label: str, rows: Sequence[ProtectionResult], fmr: str | None
 ) -> list[Cell]:
     plain = plain_rows(rows)
-    keyed = is_keyed(rows)
+    keyed, encrypted = is_keyed(rows), is_encrypted(rows)
+    no_key = _ONE_KEY if encrypted else _NO_KEY
     notes = [row.note for row in rows if is_silent(row) and row.note]
     lacking = NotMeasured(not_measured=notes[0]) if notes else NOT_RUN
     keys = max((row.keys for row in rows), default=0)
@@ -112,13 +116,13 @@ def _line(
         Cell(label, detail=", ".join(filter(None, about)), tone="strong"),
         *(_sar_cell(table, rows, fmr, name) for name in ("type1", "type2")),
         _cosine_cell(table, with_keys(rows)),
-        _linkage_cell(table, secret, keyed=keyed),
-        _linkage_cell(table, stolen, keyed=keyed) if keyed else _NO_KEY,
+        table.estimate(_CIPHERTEXT) if encrypted else _linkage_cell(table, secret, keyed=keyed),
+        _linkage_cell(table, stolen, keyed=keyed) if keyed or encrypted else no_key,
         _maximal_cell(table, [secret, stolen]),
-        _revoked_cell(table, rows, fmr) if keyed else _NO_KEY,
+        _revoked_cell(table, rows, fmr) if keyed else no_key,
         _tmr_cell(table, plain, fmr, lacking),
         table.estimate(_of(plain, "tmr_difference", fmr) or lacking, "margin"),
-        table.estimate(_of(plain, "tmr_genuine_key", fmr) or lacking) if keyed else _NO_KEY,
+        table.estimate(_of(plain, "tmr_genuine_key", fmr) or lacking) if keyed else no_key,
         _cost_cell(table, rows),
     ]
 
@@ -146,9 +150,9 @@ def _bound_cell(table: Table, found: Strongest, fmr: str | None) -> Cell:
 
 def _revoked_cell(table: Table, rows: Sequence[ProtectionResult], fmr: str | None) -> Cell:
     """The worse of Type-I and Type-II against new templates under new keys."""
-    found = strongest(rows, fmr, REVOKED)
+    told = with_keys(rows)
+    found = strongest(told, fmr, REVOKED)
     if found is None:
-        told = attacked(rows)
         return table.estimate(why_not(told, fmr, REVOKED) if told else _why_no_attack(rows))
     cell = table.estimate(found.value)
     which = "Type-I" if found.rate == REVOKED[0] else "Type-II"
@@ -170,25 +174,28 @@ def _linkage_cell(table: Table, linkage: Linkage | None, *, keyed: bool) -> Cell
     cell = table.estimate(linkage.d_sys, "ratio")
     if not isinstance(linkage.d_sys, Measured):
         return cell
-    null = linkage.null
-    chance = (
-        f"chance \u2264{NBSP}{ratio(upper(null))}"
-        if isinstance(null, Measured)
-        else "chance not measured"
-    )
     found = linked(linkage)
     who = known(linkage.knowledge, keyed=keyed)
     words = f"{linkage.linker}; the linker {who}: {LINKED[found]}."
     tone = cell.tone if found != "above" else "flag"
-    return replace(cell, extra=chance, note=table.note(words), tone=tone)
+    return replace(cell, extra=_by_chance(linkage.null), note=table.note(words), tone=tone)
+
+
+def _by_chance(null: Estimate) -> str:
+    if not isinstance(null, Measured):
+        return "chance not measured"
+    return f"chance \u2264{NBSP}{ratio(upper(null))}"
 
 
 def _maximal_cell(table: Table, found: Sequence[Linkage | None]) -> Cell:
-    told = [linkage.maximal for linkage in found if linkage is not None]
-    measured = [value for value in told if isinstance(value, Measured)]
-    if measured:
-        return table.estimate(max(measured, key=lambda value: value.value), "ratio")
-    return table.estimate(told[0] if told else None, "number")
+    told = [linkage for linkage in found if linkage is not None]
+    measured = [
+        (one.maximal, one.maximal_null) for one in told if isinstance(one.maximal, Measured)
+    ]
+    if not measured:
+        return table.estimate(told[0].maximal if told else None, "number")
+    value, null = max(measured, key=lambda pair: pair[0].value)
+    return replace(table.estimate(value, "ratio"), extra=_by_chance(null))
 
 
 def _tmr_cell(

@@ -18,6 +18,7 @@ DASH = "\u2013"
 _TO = f"{NBSP}to{NBSP}"
 _PLAIN = "no interval"
 Kind = Literal["rate", "margin", "number", "ratio"]
+_NO_RATES: dict[str, Kind] = {"change of": "margin", "D_sys": "ratio"}
 
 
 @dataclass(frozen=True)
@@ -152,16 +153,20 @@ def spread_of(value: Measured, kind: Kind = "rate") -> str:
     return f"{interval(value, kind) or _PLAIN}, n{NBSP}={NBSP}{count(value.n)}"
 
 
+def evidence_kind(name: str) -> Kind:
+    """How a finding's number is printed: most are rates, and the name of the others says so."""
+    return next((kind for words, kind in _NO_RATES.items() if words in name), "rate")
+
+
 def evidence_lines(evidence: Mapping[str, Estimate]) -> list[str]:
     """``name: 39.2 % (36.0 – 42.4 %, n = 412)`` each; counts have no interval and no n."""
     lines = []
     for name, value in evidence.items():
         if not isinstance(value, Measured):
             lines.append(f"{name}: not measured ({value.not_measured})")
-        elif spread := interval(value):
-            lines.append(
-                f"{name}: {main(value, 'rate')} ({spread}, n{NBSP}={NBSP}{count(value.n)})"
-            )
+        elif interval(value):
+            kind = evidence_kind(name)
+            lines.append(f"{name}: {main(value, kind)} ({spread_of(value, kind)})")
         else:
             lines.append(f"{name}: {main(value, 'number')}")
     return lines

@@ -9,21 +9,15 @@ the strongest is tried on the attacker's own people under keys of the attacker's
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
-
-import numpy as np
 
 from attacks.base import attack_class
 from audit.protect.decoders import ByKey, learnt, own_keys, with_keys
-from audit.protect.got_back import pre_image, strongest
+from audit.protect.got_back import got_back, kept, record_of, slug_of, strongest
 from audit.protect.listeners import from_decisions, from_scores
 from audit.protect.plan import Plan
 from audit.protect.system import System
-from biometrics.faces.images import digest
-from biometrics.file_names import file_name
 from biometrics.protection.base import Keys, Vectors
 from reports.results import UNPROTECTED, Knowledge
 
@@ -129,10 +123,10 @@ class _Attacker:
             attack=self.attack,
             knowledge="one-key",
             method="decoder trained on templates under the key of all",
-            slug=self._slug("one-key"),
+            slug=slug_of(self.system, "one-key"),
             vectors=one.stored.templates,
             fitted=lambda: learnt(one, self.attack, 0),
-            record=self._record({"trained": "one key"}),
+            record=record_of(self.system, {"trained": "one key"}),
             note="one key for all: the interval is over people alone",
         )
 
@@ -149,23 +143,22 @@ class _Attacker:
 
     def _pre_image(self, knowledge: Knowledge, records: int) -> Plan:
         slug = f"pre-image-{records}"
-        vectors, told = self._recovered(records, slug)
+        choice = strongest(self.system, records)
         plan = functools.partial(self._plan, knowledge, slug=slug, records=records)
-        if vectors is None:
+        if choice is None:
             return plan("none known", vectors=None, why="no pre-image attack on it is known here")
+        vectors = got_back(self.system, choice, records)
         return plan(
-            f"{told['method']} ({told['name']}), then the decoder of plain templates",
+            f"{choice.method} ({choice.name}), then the decoder of plain templates",
             vectors=vectors,
             recovered=vectors,
-            note=_said(told["tried"]),
+            note=_said(choice.tried),
         )
 
     def with_scores(self) -> Plan:
         """A matcher told how alike each template and the attacker's own faces are."""
         known = len(self.bench.known)
-        vectors = self._kept("scores", {"queries": known}, lambda: (from_scores(self.system), {}))[
-            0
-        ]
+        vectors = kept(self.system, "scores", {"queries": known}, lambda: from_scores(self.system))
         return self._plan(
             "scheme",
             "templates from scores, then the decoder of plain templates",
@@ -185,11 +178,12 @@ class _Attacker:
             why = self.system.cuts[0].why
             return plan("none", "decisions", None, why=f"no decision without a threshold: {why}")
         threshold = cut.value
-        vectors = self._kept(
+        vectors = kept(
+            self.system,
             "decisions",
             {"queries": known, "threshold": threshold},
-            lambda: (from_decisions(self.system, threshold), {}),
-        )[0]
+            lambda: from_decisions(self.system, threshold),
+        )
         return plan(
             "templates from decisions, then the decoder of plain templates",
             "decisions",
@@ -197,45 +191,6 @@ class _Attacker:
             recovered=vectors,
             note=f"decisions at FMR {cut.label}",
         )
-
-    def _recovered(self, records: int, slug: str) -> tuple[Vectors | None, dict[str, Any]]:
-        """Templates by the pre-image attack that does best on the attacker's own people."""
-        if strongest(self.system, records) is None:
-            return None, {}
-
-        def build() -> tuple[Vectors, dict[str, Any]]:
-            choice = strongest(self.system, records)
-            assert choice is not None
-            places = range(records)
-            protected = np.stack([self.system.again(place) for place in places], axis=1)
-            keys = np.stack([self.system.keys(self.bench.rows, p) for p in places], axis=1)
-            found = pre_image(self.system, choice.name).recover(protected, keys)
-            return found, choice._asdict()
-
-        return self._kept(slug, {"records": records}, build)
-
-    def _kept(
-        self,
-        slug: str,
-        inputs: dict[str, Any],
-        build: Callable[[], tuple[Vectors, dict[str, Any]]],
-    ) -> tuple[Vectors, dict[str, Any]]:
-        """Templates that were got back, as a stage of the run, with what is told of them."""
-
-        def make(out: Path) -> None:
-            with self.bench.watch.task(f"{self.system.choice.name}: {slug}"):
-                vectors, told = build()
-            np.save(out / "vectors.npy", vectors, allow_pickle=False)
-            (out / "told.json").write_text(json.dumps(told), encoding="utf-8")
-
-        stage = self.bench.run.stage(
-            f"{self.bench.STAGES}/{self._slug(slug)}/templates",
-            {**self._record(inputs), "templates": digest(self.system.stored.templates.tobytes())},
-            make,
-        )
-        vectors: Vectors = np.load(stage.folder / "vectors.npy", allow_pickle=False)
-        told: dict[str, Any] = json.loads((stage.folder / "told.json").read_text(encoding="utf-8"))
-        return vectors, told
 
     def _plan(
         self,
@@ -252,26 +207,11 @@ class _Attacker:
             attack=self.attack,
             knowledge=knowledge,
             method=method,
-            slug=self._slug(slug),
+            slug=slug_of(self.system, slug),
             vectors=vectors,
-            record=self._record(record) if record else {},
+            record=record_of(self.system, record) if record else {},
             **facts,
         )
-
-    def _slug(self, slug: str) -> str:
-        return f"{file_name(self.system.choice.name)}/{slug}"
-
-    def _record(self, more: dict[str, Any]) -> dict[str, Any]:
-        sizes = self.bench.sizes
-        return {
-            **self.system.record(),
-            "target": self.bench.models.target_key,
-            "people": self.bench.people.key,
-            "seed": self.bench.config.seed,
-            "sample": sizes.sample,
-            "pairs": [sizes.pairs, sizes.wide],
-            **more,
-        }
 
 
 def _said(tried: dict[str, float]) -> str:

@@ -12,6 +12,7 @@ from rich.text import Text
 from audit.console import SEVERE, plain_table
 from reports.protection_select import (
     KEY_KNOWN,
+    REVOKED,
     SAR,
     at,
     attacked,
@@ -56,7 +57,7 @@ def _table(rows: Sequence[ProtectionResult], name: str, fmr: str | None) -> Tabl
         "(intervals in the report)"
     )
     table.add_column("")
-    for column in ("TMR", "keys\nsecret", "keys\nknown", "scores\nonly", "after\nnew key"):
+    for column in ("TMR", "keys\nsecret", "keys\nleaked", "scores\nonly", "after\nnew key"):
         table.add_column(column, justify="right")
     labels = labels_of(rows)
     for setting, some in by_setting(rows).items():
@@ -72,7 +73,7 @@ def _table(rows: Sequence[ProtectionResult], name: str, fmr: str | None) -> Tabl
             _most(secret, fmr),
             _most(known, fmr),
             _most([row for row in told if row.leak == "score"], fmr),
-            _most(held, fmr, ("revoked_type1", "revoked_type2")),
+            _most(known, fmr, REVOKED),
         )
     return table
 

@@ -1,31 +1,18 @@
-"""What a protection run tells: which scheme would have helped, and at which price.
-
-The rule: a scheme holds where the upper bound of the strongest attack that was tried on it lies
-below the gate, for Type-I and Type-II and every judge, and the recognition that it costs is below
-the limit. Of those that hold the cheapest is recommended: the one that costs the least recognition,
-of equal ones the one whose templates are smaller. Nothing is recommended for want of an attack.
-"""
+"""What a protection run tells: what would have helped, and what would not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from audit.findings_doubts import lower
+from audit.protect.recommendation import BackboneRows, Recommendations
 from audit.protect.settings import ProtectSettings
 from reports.compliance import clause_of
 from reports.protection_select import (
     KEY_KNOWN,
-    SAR,
-    Setting,
-    Strongest,
-    at,
-    attacked,
     backbones_of,
-    by_setting,
     is_keyed,
     knowledge_of,
-    labels_of,
     linked,
     of_backbone,
     on_templates,
@@ -33,48 +20,17 @@ from reports.protection_select import (
     protection_fmr,
     strongest,
     upper,
+    with_keys,
 )
-from reports.results import (
-    SEVERITY_ORDER,
-    Estimate,
-    Finding,
-    Measured,
-    ProtectionResult,
-    Severity,
-)
-from reports.words import fmr_label, interval, listed, main
+from reports.results import SEVERITY_ORDER, Estimate, Finding, ProtectionResult
+from reports.words import listed, main
 
 HIGH = 0.2
 """Lower limit of a rate from which a finding is a grave one: every fifth person."""
 
-OPEN, CLOSED = "all keys leaked too", "keys kept secret"
-
-
-class Candidate(NamedTuple):
-    """A scheme, the strongest attack on it, and what it costs in recognition."""
-
-    setting: Setting
-    label: str
-    attack: Strongest
-    loss: Measured
-    bits: int
-
-    def holds(self, gate: float, most: float) -> bool:
-        """Whether the bounds of both lie within the limits."""
-        return upper(self.attack.value) < gate and self.loss.value > -most
-
-    def beyond(self, gate: float) -> tuple[float, float]:
-        """How far it is from holding: first what attackers get beyond the gate, then its loss."""
-        return (max(upper(self.attack.value) - gate, 0.0), -self.loss.value)
-
-    @property
-    def cost(self) -> tuple[float, int]:
-        """What is compared to find the cheapest: recognition first, then size."""
-        return (-round(self.loss.value, 3), self.bits)
-
 
 def protection_findings(rows: Sequence[ProtectionResult], sizes: ProtectSettings) -> list[Finding]:
-    """All findings of a protection run, the worst first; the recommendation first of all."""
+    """All findings of a protection run, the worst first."""
     fmr = protection_fmr(rows)
     if fmr is None:
         return []
@@ -86,106 +42,22 @@ def protection_findings(rows: Sequence[ProtectionResult], sizes: ProtectSettings
     return sorted(found, key=lambda f: SEVERITY_ORDER.index(f.severity))
 
 
-class _Told:
-    def __init__(
-        self, rows: list[ProtectionResult], backbone: str, fmr: str, sizes: ProtectSettings
-    ) -> None:
-        self.rows, self.backbone, self.fmr, self.sizes = rows, backbone, fmr, sizes
-        self.settings = {k: some for k, some in by_setting(rows).items() if k.protects}
-        self.labels = labels_of(rows)
-        self.at_fmr = f"at FMR {fmr_label(fmr)}"
-
+class _Told(BackboneRows):
     def all(self) -> Iterator[Finding]:
         """What is told of one backbone's templates."""
-        yield from self._recommended(secret=False)
-        yield from self._recommended(secret=True)
+        rows = self.rows, self.backbone, self.fmr, self.sizes
+        yield from Recommendations(*rows).all()
         yield from self._scores()
         yield from self._linked()
         yield from self._untrained()
         yield from self._revoked()
-
-    def _candidates(self, *, secret: bool) -> list[Candidate]:
-        found = []
-        for setting, rows in self.settings.items():
-            told = on_templates(rows)
-            if is_keyed(rows):
-                told = [row for row in told if (knowledge_of(row) in KEY_KNOWN) != secret]
-            elif secret:
-                continue
-            attack = strongest(told, self.fmr, SAR)
-            scheme = next(iter(plain_rows(rows)), None)
-            loss = None if scheme is None else at(scheme.tmr_difference, self.fmr)
-            if attack is None or scheme is None or not isinstance(loss, Measured):
-                continue
-            label = self.labels[setting]
-            found.append(Candidate(setting, label, attack, loss, scheme.stored_bits))
-        return found
-
-    def _recommended(self, *, secret: bool) -> Iterator[Finding]:
-        found = self._candidates(secret=secret)
-        if not found:
-            return
-        where = CLOSED if secret else OPEN
-        good = [one for one in found if one.holds(self.sizes.gate, self.sizes.max_loss)]
-        name = "secret-keys" if secret else "recommendation"
-        clauses = [clause_of("iso24745.irreversibility"), clause_of("gdpr.by-design")]
-        if not good:
-            best = min(found, key=lambda one: one.beyond(self.sizes.gate))
-            severity: Severity = "medium" if secret else "high"
-            yield Finding(
-                id=f"protection.{name}",
-                severity=severity,
-                title=f"{self.backbone}, {where}: none of {len(found)} schemes holds; nearest is "
-                f"{self._words(best)}",
-                evidence=self._evidence([best]),
-                clauses=clauses,
-                recommendation=(
-                    "Do not count on a protection of templates alone: keep keys and templates "
-                    "apart, encrypt the store, and keep as few templates as the task needs."
-                ),
-            )
-            return
-        best = min(good, key=lambda one: one.cost)
-        others = [one.label for one in good if one is not best]
-        more = f"; {listed(others)} would hold too" if others else ""
-        yield Finding(
-            id=f"protection.{name}",
-            severity="info",
-            title=f"{self.backbone}, {where}: cheapest scheme that holds is {self._words(best)}"
-            f"{more}",
-            evidence=self._evidence([best]),
-            clauses=clauses,
-            recommendation=f"Store templates of {self.backbone} under {best.label}"
-            + (
-                ", with a key of its own for every person, kept apart from the templates. It "
-                "holds only as long as the keys do."
-                if secret
-                else "."
-            ),
-        )
-
-    def _words(self, one: Candidate) -> str:
-        sar, loss = one.attack.value, one.loss
-        return (
-            f"{one.label}: {main(sar, 'rate')} accepted ({interval(sar, 'rate')}) {self.at_fmr}, "
-            f"recognition {main(loss, 'margin')} ({interval(loss, 'margin')})"
-        )
-
-    def _evidence(self, some: Sequence[Candidate]) -> dict[str, Estimate]:
-        told: dict[str, Estimate] = {}
-        for one in some:
-            row = one.attack.row
-            what = "Type-I" if one.attack.rate == "type1" else "Type-II"
-            told[f"{one.label}, {what} by {_judge(row)} {self.at_fmr}"] = one.attack.value
-            told[f"{one.label}, change of recognition"] = one.loss
-        return told
 
     def _scores(self) -> Iterator[Finding]:
         """Scores alone give templates away."""
         found = [
             (self.labels[key], best)
             for key, rows in self.settings.items()
-            if (best := self._best(rows, "score")) is not None and lower(best.value) >= HIGH
+            if (best := self.of_leak(rows, "score")) is not None and lower(best.value) >= HIGH
         ]
         if not found:
             return
@@ -199,8 +71,9 @@ class _Told:
             evidence={f"{label}, from scores, {self.at_fmr}": best.value for label, best in found},
             clauses=[clause_of("iso24745.irreversibility")],
             recommendation=(
-                "Never give out scores: answer yes or no, and limit the number of tries. "
-                "A score tells of the template whatever protects it, encryption included."
+                "Give out no scores: answer yes or no, and limit the number of tries. "
+                "A score tells of the template whatever protects it, encryption included. "
+                + self._decisions()
             ),
         )
 
@@ -234,8 +107,11 @@ class _Told:
             },
             clauses=[clause_of("iso24745.unlinkability")],
             recommendation=(
-                "Keep keys apart from templates, and do not take different keys for a protection "
-                "against comparing stores."
+                "Do not take different keys for a protection against comparing stores."
+                if blind
+                else "Different keys keep stores apart only for whoever lacks them: keep each "
+                "store's keys away from its templates and from other stores' keys. Where both keys "
+                "leaked, treat the stores as joined."
             ),
         )
 
@@ -258,36 +134,37 @@ class _Told:
             yield Finding(
                 id="protection.untrained",
                 severity="medium",
-                title=f"{self.backbone}: a reduction looks safer than it is to an attack that was "
-                "not trained on it",
+                title=f"{self.backbone}: a scheme without a key looks safer than it is to an "
+                "attack that was not trained on it",
                 evidence=found,
                 clauses=[clause_of("iso30136.attack")],
-                recommendation="Judge a protection by attacks that were trained on it alone.",
+                recommendation="Judge a protection only by attacks that were made for it.",
             )
 
     def _revoked(self) -> Iterator[Finding]:
         found: dict[str, Estimate] = {}
         for key, rows in self.settings.items():
-            best = strongest(on_templates(rows), self.fmr, ("revoked_type1",))
+            best = strongest(with_keys(rows), self.fmr, ("revoked_type1",))
             if best is not None and lower(best.value) >= HIGH:
                 found[f"{self.labels[key]}, against the new key {self.at_fmr}"] = best.value
         if found:
             yield Finding(
                 id="protection.revoked",
                 severity="high",
-                title=f"{self.backbone}: a new key does not shut out what was rebuilt from the old "
-                f"template, under {len(found)} schemes",
+                title=f"{self.backbone}: after a leak of templates with their keys a new key does "
+                f"not shut out the rebuilt faces, under {len(found)} schemes",
                 evidence=found,
                 clauses=[clause_of("iso24745.renewability")],
                 recommendation=(
-                    "After a leak of templates with their keys a new key is not enough: a face "
-                    "cannot be changed. Ask for a second factor."
+                    "Where the key leaked with the template a new key is not enough: a face cannot "
+                    "be changed. Ask for a second factor."
                 ),
             )
 
-    def _best(self, rows: Sequence[ProtectionResult], leak: str) -> Strongest | None:
-        return strongest([row for row in attacked(rows) if row.leak == leak], self.fmr)
-
-
-def _judge(row: ProtectionResult) -> str:
-    return f"{row.judge} as protected" if row.judged == "protected" else row.judge
+    def _decisions(self) -> str:
+        """What the yes or no of a matcher gives away, where it was tried."""
+        rows = [row for some in self.settings.values() for row in some]
+        best = self.of_leak(rows, "decision")
+        if best is None:
+            return "What a yes or no gives away was not tried in this run."
+        return f"A yes or no gave away up to {main(best.value, 'rate')}."

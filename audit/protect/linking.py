@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit.estimates import estimate
-from audit.protect.got_back import pre_image, strongest
+from audit.protect.got_back import Choice, got_back, pre_image, strongest
 from audit.protect.system import System
+from biometrics.metrics.pairs import Pairs
 from biometrics.metrics.scores import paired_similarity
-from biometrics.metrics.unlinkability import unlinkability
-from biometrics.protection.base import Vectors
+from biometrics.metrics.unlinkability import Chance, unlinkability
+from biometrics.protection.base import Keys
 from reports.results import Knowledge, Linkage, Measured
 
 FEWEST = 10
@@ -20,70 +21,80 @@ FEWEST = 10
 def linkages(system: System) -> list[Linkage]:
     """By the scheme's own comparison, and for whoever has the keys by what is got back.
 
-    Mated scores compare two pictures of a person, one under the first key of that person and one
-    under the key of another enrolment; non-mated ones pictures of two people. One pair a person is
-    mated, so that scores do not depend on each other by the person.
+    Mated scores compare two pictures of a person, one as it is stored under the first key of that
+    person and one under the key of another enrolment; non-mated ones pictures of two people who
+    have the same two keys, so that nothing but the person differs. One pair a person is mated, so
+    that scores do not depend on each other by the person.
     """
-    bench, leaked = system.bench, system.bench.people.split.leaked
-    pairs = bench.others_of(bench.rows)
+    bench, leaked, pairs = system.bench, system.bench.people.split.leaked, system.stored.pairs
     _, first = np.unique(bench.names[bench.rows][pairs.first], return_index=True)
-    if len(first) < FEWEST:
+    held, b = pairs.first[first], leaked[pairs.second[first]]
+    keys = system.keys(bench.rows[held])
+    strangers = _strangers(keys, bench.sizes.strangers, bench.seed_of("strangers"))
+    if len(held) < FEWEST or not len(strangers.first):
         return []
-    a, b = bench.rows[pairs.first[first]], leaked[pairs.second[first]]
-    strangers = _strangers(len(a), bench.sizes.strangers, bench.seed_of("strangers"))
-    found = [_linkage(system, a, b, strangers, "scheme", "the scheme's own comparison")]
-    if system.scheme.keyed and strongest(system, 1) is not None:
-        found.append(
-            _linkage(system, a, b, strangers, "all-keys", "templates got back with the keys")
-        )
+    if system.scheme.family == "encryption":
+        # Without the key there are no scores to link by; with it they are those of plain templates.
+        return [_linkage(system, held, b, strangers, "key", "scores of decrypted templates")]
+    found = [_linkage(system, held, b, strangers, "scheme", "the scheme's own comparison")]
+    if system.scheme.keyed and (choice := strongest(system, 1)) is not None:
+        said = "templates got back with the keys"
+        found.append(_linkage(system, held, b, strangers, "all-keys", said, choice))
     return found
 
 
-def _strangers(n: int, each: int, seed: int) -> NDArray[np.intp]:
-    """Positions of other people for each of n, [n, at most ``each``]."""
-    steps = np.random.default_rng(seed).permutation(np.arange(1, n))[: min(each, n - 1)]
-    found: NDArray[np.intp] = (np.arange(n)[:, None] + steps) % n
-    return found
+def _strangers(keys: Keys, each: int, seed: int) -> Pairs:
+    """Positions of each of n people and of at most ``each`` others with the same key."""
+    rng, first, second = np.random.default_rng(seed), [], []
+    for key in np.unique(keys):
+        people = rng.permutation(np.flatnonzero(keys == key))
+        for step in range(1, min(each, len(people) - 1) + 1):
+            first.append(people)
+            second.append(np.roll(people, step))
+    if not first:
+        return Pairs(np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp))
+    return Pairs(np.concatenate(first), np.concatenate(second))
 
 
 def _linkage(
     system: System,
-    a: NDArray[np.intp],
+    held: NDArray[np.intp],
     b: NDArray[np.intp],
-    strangers: NDArray[np.intp],
+    strangers: Pairs,
     knowledge: Knowledge,
     linker: str,
+    choice: Choice | None = None,
 ) -> Linkage:
     bench = system.bench
-    place = system.renewed
-    one, two = _held(system, a, 0), _held(system, b, place)
+    a, place = bench.rows[held], system.renewed
+    clean = bench.clean(bench.target, b)
+    one = system.stored.templates[held]
+    two = system.scheme.protect_each(clean, system.keys(b, place))
     kind = system.kind
-    if knowledge == "all-keys":
-        one, two = _got_back(system, one, a, 0), _got_back(system, two, b, place)
+    if choice is not None:
+        again = pre_image(system, choice.name).recover(two[:, None], system.keys(b, place)[:, None])
+        mean = bench.population.mean
+        one, two = (
+            (x - mean).astype(np.float32) for x in (got_back(system, choice, 1)[held], again)
+        )
         kind = "cosine"
     mated = paired_similarity(one, two, kind)
-    rows = np.repeat(np.arange(len(a)), strangers.shape[1])
-    columns = strangers.ravel()
-    differ = bench.names[a[rows]] != bench.names[b[columns]]
-    if system.keyed:
-        differ &= system.keys(a)[rows] != system.keys(b, place)[columns]
-    other = paired_similarity(one[rows[differ]], two[columns[differ]], kind)
+    other = paired_similarity(one[strangers.first], two[strangers.second], kind)
+    names = bench.names[a]
     told = unlinkability(
         mated,
         other,
-        subjects=bench.names[a],
-        non_mated_subjects=np.column_stack(
-            [bench.names[a[rows[differ]]], bench.names[b[columns[differ]]]]
-        ),
+        subjects=names,
+        non_mated_subjects=np.column_stack([names[strangers.first], names[strangers.second]]),
         seed=bench.seed,
     )
-    chance = told.d_sys_chance
     return Linkage(
         linker=linker,
         knowledge=knowledge,
         d_sys=estimate(told.d_sys),
-        null=Measured(value=chance.mean, low=chance.low, high=chance.high, n=len(mated)),
+        null=_chance(told.d_sys_chance, len(mated)),
         maximal=estimate(told.maximal),
+        maximal_null=_chance(told.maximal_chance, len(mated)),
         bins=told.bins,
         mated=len(mated),
         non_mated=len(other),
@@ -94,15 +105,5 @@ def _linkage(
     )
 
 
-def _held(system: System, rows: NDArray[np.intp], place: int) -> Vectors:
-    clean = system.bench.clean(system.bench.target, rows)
-    return system.scheme.protect_each(clean, system.keys(rows, place))
-
-
-def _got_back(system: System, protected: Vectors, rows: NDArray[np.intp], place: int) -> Vectors:
-    """Directions less the mean of the templates that are got back, [N, D]."""
-    choice = strongest(system, 1)
-    assert choice is not None
-    keys = system.keys(rows, place)[:, None]
-    found = pre_image(system, choice.name).recover(protected[:, None], keys)
-    return (found - system.bench.population.mean).astype(np.float32)
+def _chance(found: Chance, n: int) -> Measured:
+    return Measured(value=found.mean, low=found.low, high=found.high, n=n)

@@ -50,4 +50,6 @@ class Plan:
     @property
     def key_known(self) -> bool:
         """Whether the attacker has all that a person's template was protected with."""
-        return self.knowledge in ("one-key", "key", "all-keys") or not self.system.scheme.keyed
+        scheme = self.system.scheme
+        nothing_secret = not scheme.keyed and scheme.family != "encryption"
+        return nothing_secret or self.knowledge in ("one-key", "key", "all-keys")

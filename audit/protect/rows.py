@@ -24,13 +24,15 @@ from biometrics.metrics.pairs import group
 from biometrics.metrics.scores import pair_scores, paired_similarity
 from biometrics.metrics.success import NO_OTHER_PICTURE, acceptance
 from biometrics.protection.base import Keys, Vectors
-from reports.results import ByFmr, Estimate, NotMeasured, ProtectionResult
+from reports.results import UNPROTECTED, ByFmr, Estimate, NotMeasured, ProtectionResult
 
 Key = tuple[str, str, str]
 """Judge, name of a rate, FMR."""
 
 IS_PLAIN = NotMeasured(not_measured="the others are compared with this row")
 NO_KEY = NotMeasured(not_measured="there is no key to change: a new template is the old one")
+ITS_KEY = NotMeasured(not_measured="the threshold belongs to the one key that leaked")
+NO_PLAIN = NotMeasured(not_measured="templates without protection were not attacked in this run")
 NONE_RECOVERED = NotMeasured(not_measured="this attack gets no template back")
 
 
@@ -72,7 +74,7 @@ def attack_rows(plan: Plan, made: Made, plain: Seen | None) -> Seen:
     rows: list[ProtectionResult] = []
     by_subject: dict[Key, Values] = {}
     for judge, protected in _judges(bench, plan.attack):
-        rates = _protected(system, made) if protected else _plain(bench, judge, made)
+        rates = _protected(system, made) if protected else _plain(system, judge, made)
         columns, found = _columns(system, judge.name, protected, rates, plain)
         by_subject |= found
         rows.append(
@@ -178,7 +180,7 @@ def _columns(
         columns["reconstruction_fmr"][cut.label] = estimate(rates.of_others[cut.label])
         for name in columns:
             if name.startswith("revoked") and name not in found:
-                columns[name][cut.label] = NO_KEY
+                columns[name][cut.label] = ITS_KEY if system.one_key else NO_KEY
         for name, of in (("difference", "type1"), ("type2_difference", "type2")):
             before = None if plain is None else plain.by_subject.get((side, of, cut.label))
             columns[name][cut.label] = _change(system, found[of], before)
@@ -194,7 +196,8 @@ def _protected(system: System, made: Made) -> _Rates:
     clean = np.where(usable[:, None], vectors, np.float32(0.0))
     pairs = system.stored.pairs
     owner = groups.index[pairs.first]
-    places = [0, system.renewed] if system.scheme.keyed else [0]
+    # One key for all sets a threshold that says nothing of another key.
+    places = [0, system.renewed] if system.keyed else [0]
     own, other = [], []
     for place in places:
         came = system.scheme.protect_each(clean, system.keys(bench.rows, place))
@@ -214,9 +217,10 @@ def _protected(system: System, made: Made) -> _Rates:
     return _Rates(system.cuts, measure, system.accepted_of_others(clean, usable))
 
 
-def _plain(bench: Workbench, judge: Judge, made: Made) -> _Rates:
+def _plain(system: System, judge: Judge, made: Made) -> _Rates:
     """A judge without protection."""
-    compared = bench.compared(judge, made, bench.rows)
+    bench = system.bench
+    compared = bench.compared(judge, made, bench.rows, pairs=system.stored.pairs)
     seen = {
         cut.value: acceptance(compared, cut.value, seed=bench.seed)
         for cut in judge.cuts
@@ -245,7 +249,7 @@ def _over_people(system: System, values: Values) -> Estimate:
 
 def _change(system: System, now: Values, before: Values | None) -> Estimate:
     if before is None:
-        return IS_PLAIN
+        return IS_PLAIN if system.choice.name == UNPROTECTED else NO_PLAIN
     if not len(now):
         return estimate(NO_OTHER_PICTURE)
     if len(now) != len(before):

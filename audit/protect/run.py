@@ -29,7 +29,7 @@ from audit.run_folder import RunFolder
 from audit.targets_run import Work, run_targets
 from audit.watch import Watch
 from audit.workbench import Made
-from biometrics.protection.base import NoLabelsError
+from biometrics.errors import InputError
 from reports.protection_select import protection_fmr
 from reports.results import HEADLINE_FMR, UNPROTECTED, ProtectionLimits, ProtectionResult
 
@@ -95,7 +95,7 @@ class _Trial:
         for choice in self.bench.sizes.schemes:
             try:
                 system = System(self.bench, choice, attributes=self.bench.attributes)
-            except NoLabelsError as error:
+            except InputError as error:  # too few people to learn from, or no labels of theirs
                 yield unmeasured_row(self.bench, choice, str(error))
                 continue
             yield from self._of(system)

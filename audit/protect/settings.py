@@ -57,7 +57,7 @@ class ProtectSettings(Sizes):
         wide: see ``pairs``.
         sample: of the attacker's own people, on whom pre-image attacks are tried to choose one.
         strangers: people with whom each person is compared to see whether templates can be linked.
-        gate: a scheme is recommended only where the upper bound of its strongest SAR is below.
+        gate: a scheme is recommended only where the upper bound of its strongest SAR is no higher.
         max_loss: of the TMR, that a recommended scheme may cost at most.
         labels: CSV of attributes of people or pictures, or ``landmarks``; null where there is none.
             Which of them is hidden is a setting of the scheme.

@@ -34,7 +34,12 @@ from biometrics.metrics.keyed_verification import (
 )
 from biometrics.metrics.pairs import Groups, Pairs, group
 from biometrics.metrics.scores import Similarity
-from biometrics.metrics.verification import Threshold
+from biometrics.metrics.verification import (
+    Threshold,
+    enrolled_blocks,
+    nonmated_threshold,
+    threshold_of_blocks,
+)
 from biometrics.protection.average import Average
 from biometrics.protection.base import Enrolled, Keys, ProtectionScheme, Vectors, make_scheme
 
@@ -158,13 +163,28 @@ class System:
     @functools.cached_property
     def cuts(self) -> tuple[Cut, ...]:
         """Thresholds where an impostor has the victim's key."""
-        rows = self._threshold_rows()
-        clean, groups = self.bench.clean(self.bench.target, rows), group(self.bench.names[rows])
-        protect = functools.partial(self.scheme.protect, clean)
-        found = stolen_key_thresholds(
-            protect, range(self.n_keys), groups, self.kind, [f.value for f in self._fmrs]
-        )
+        rows, fmrs = self._threshold_rows(), [fmr.value for fmr in self._fmrs]
+        clean, names = self.bench.clean(self.bench.target, rows), self.bench.names[rows]
+        groups = group(names)
+        found: list[Threshold | NotMeasured]
+        if isinstance(self.scheme, Average):
+            both = self.scheme.enrol(clean, names), clean
+            blocks = functools.partial(enrolled_blocks, *both, groups, self.kind)
+            found = [threshold_of_blocks(blocks, both, groups.n_subject_pairs, fmr) for fmr in fmrs]
+        else:
+            protect = functools.partial(self.scheme.protect, clean)
+            found = stolen_key_thresholds(protect, range(self.n_keys), groups, self.kind, fmrs)
         return tuple(_cut(fmr, one) for fmr, one in zip(self._fmrs, found, strict=True))
+
+    @functools.cached_property
+    def plain_cuts(self) -> tuple[Cut, ...]:
+        """Thresholds without protection, set by the same pictures as those with it."""
+        rows = self._threshold_rows()
+        if len(rows) == len(self.bench.people.split.threshold):
+            return tuple(self.bench.judge(self.bench.target).cuts)
+        known = self.bench.clean(self.bench.target, rows), self.bench.names[rows]
+        kind = self.bench.models.target_similarity
+        return tuple(_cut(fmr, nonmated_threshold(*known, kind, fmr.value)) for fmr in self._fmrs)
 
     @functools.cached_property
     def genuine_cuts(self) -> tuple[Cut, ...]:

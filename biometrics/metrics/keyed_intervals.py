@@ -40,7 +40,8 @@ def mean_over_subjects_and_keys(
 
     Values, rates and the seed are as in
     :func:`biometrics.metrics.intervals.mean_over_subjects`, Clopper and Pearson's interval where
-    fewer than five subjects differ too. It takes no account of keys, and need not: all do alike.
+    fewer than five subjects differ too. That one is of further subjects under these keys: of a
+    share of bad keys, none of which is among K, it says nothing below ``1 - .025^(1/K)``.
 
     Raises:
         ValueError: as there, or another number of keys.

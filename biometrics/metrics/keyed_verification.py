@@ -23,6 +23,9 @@ from biometrics.metrics.verification import (
 )
 
 Vectors = NDArray[np.floating]
+KEPT = 50_000_000
+"""Scores of all keys that are kept in memory, 12 bytes each."""
+
 Protect = Callable[[int], Vectors]
 """Protected templates [N, P] of the same templates under any key."""
 
@@ -46,14 +49,22 @@ def stolen_key_thresholds(
 
     Returns, raises: as :func:`biometrics.metrics.verification.nonmated_threshold`.
     """
-    # Kept, 12 bytes a comparison and key: every look at them would protect all templates again.
-    blocks = [
-        ScoreBlock(block.scores, block.weights / len(keys))
-        for key in keys
-        for block in nonmated_blocks(protect(key), groups, kind)
+
+    def blocks() -> Iterator[ScoreBlock]:
+        for key in keys:
+            for block in nonmated_blocks(protect(key), groups, kind):
+                yield ScoreBlock(block.scores, block.weights / len(keys))
+
+    first = protect(keys[0])
+    # Every look at the scores protects all templates again, so they are kept while they are few.
+    few = len(keys) * len(first) ** 2 // 2 <= KEPT
+    kept = list(blocks()) if few else []
+    return [
+        threshold_of_blocks(
+            lambda: kept if few else blocks(), (first,), groups.n_subject_pairs, fmr
+        )
+        for fmr in fmrs
     ]
-    known = (protect(keys[0]),)
-    return [threshold_of_blocks(lambda: blocks, known, groups.n_subject_pairs, fmr) for fmr in fmrs]
 
 
 def genuine_key_threshold(

@@ -185,6 +185,21 @@ def nonmated_blocks(
         yield ScoreBlock(scores[i, j], weights)
 
 
+def enrolled_blocks(
+    enrolled: NDArray[np.floating],
+    probes: NDArray[np.floating],
+    groups: Groups,
+    kind: Similarity,
+) -> Iterator[ScoreBlock]:
+    """Every comparison of a subject's enrolled template with a probe of another subject, row by row
+    of the same subjects [N, D] each, in blocks; all weights sum to 1."""
+    share = 1.0 / groups.counts[groups.index]
+    for rows in row_blocks(len(enrolled), len(probes)):
+        scores = similarity_matrix(enrolled[rows], probes, kind)
+        i, j = np.nonzero(groups.index[rows, None] != groups.index)
+        yield ScoreBlock(scores[i, j], share[rows][i] * share[j] / (2 * groups.n_subject_pairs))
+
+
 def sort_keys(scores: NDArray[np.float32]) -> NDArray[np.int64]:
     """Whole numbers in [0, 2^32) in the order of the float32 scores; equal scores, equal keys."""
     bits = (scores + np.float32(0.0)).view(np.uint32)  # -0 + 0 is +0

@@ -8,6 +8,7 @@ from reports.compliance.found import Evidence, targets
 from reports.results import (
     AttributeLeak,
     ByFmr,
+    Estimate,
     Measured,
     NotMeasured,
     Results,
@@ -68,24 +69,37 @@ def across_models(results: Results, fmr: str | None) -> list[Evidence]:
 def attribute_gain(results: Results) -> list[Evidence]:
     """How much better than chance an attribute is read off templates: 0 is chance, 1 is always."""
     leaks = [] if results.store is None else results.store.attributes
-    if not leaks:
+    probed = [
+        Evidence(
+            _above_guess(row.measures["attribute_before"], 2),
+            attack=f"attribute '{row.parameters.get('name', 'hidden')}'",
+            backbone=row.backbone,
+        )
+        for row in results.protections
+        if "attribute_before" in row.measures
+    ]
+    found = [Evidence(_gain(leak), attack=f"attribute '{leak.attribute}'") for leak in leaks]
+    if not found + probed:
         return _nothing("attributes were not looked for: no labels were given (--labels)")
-    return [Evidence(_gain(leak), attack=f"attribute '{leak.attribute}'") for leak in leaks]
+    return found + probed
 
 
-def _gain(leak: AttributeLeak) -> Measured | NotMeasured:
-    rate, classes = leak.balanced_accuracy, len(leak.classes)
+def _gain(leak: AttributeLeak) -> Estimate:
+    if isinstance(leak.balanced_accuracy, Measured) and len(leak.classes) < 2:
+        return NotMeasured(not_measured=f"'{leak.attribute}' has one class only")
+    return _above_guess(leak.balanced_accuracy, len(leak.classes))
+
+
+def _above_guess(rate: Estimate, classes: int) -> Estimate:
+    """A balanced accuracy where a guess becomes 0, and always right stays 1."""
     if not isinstance(rate, Measured):
         return rate
-    if classes < 2:
-        return NotMeasured(not_measured=f"'{leak.attribute}' has one class only")
-
-    def gained(accuracy: float | None) -> float | None:
-        return None if accuracy is None else (accuracy - 1 / classes) / (1 - 1 / classes)
-
-    value = gained(rate.value)
+    value, low, high = (
+        None if accuracy is None else (accuracy - 1 / classes) / (1 - 1 / classes)
+        for accuracy in (rate.value, rate.low, rate.high)
+    )
     assert value is not None
-    return Measured(value=value, low=gained(rate.low), high=gained(rate.high), n=rate.n)
+    return Measured(value=value, low=low, high=high, n=rate.n)
 
 
 def unencrypted(results: Results) -> list[Evidence]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from reports.protection_select import attacked
+from reports.protection_select import attacked, on_templates
 from reports.results import (
     CLEAN,
     NOT_RUN,
@@ -15,6 +15,7 @@ from reports.results import (
     Estimate,
     Measured,
     NotMeasured,
+    ProtectionResult,
     Results,
     far_above_nominal,
 )
@@ -231,18 +232,32 @@ def _stressed(results: Results, *, clean: bool) -> Iterator[Tried]:
         )
 
 
+def overheard(results: Results) -> list[Tried]:
+    """Faces from the scores or decisions of templates as they are, in a run about protection."""
+    rows = [row for row in attacked(results.protections) if row.leak != "template"]
+    return [
+        _without_protection(row, f"{row.attack} from {row.queries} {row.leak}s")
+        for row in rows
+        if row.scheme == UNPROTECTED
+    ]
+
+
 def _unprotected(results: Results) -> Iterator[Tried]:
     """An audit with protections holds these attacks already."""
-    for row in attacked(results.protections) if not results.attacks else ():
+    for row in on_templates(results.protections) if not results.attacks else ():
         if row.scheme == UNPROTECTED:
-            yield Tried(
-                attack=row.attack,
-                judge=row.judge,
-                backbone=row.backbone,
-                unseen=row.unseen,
-                type1=row.type1,
-                type2=row.type2,
-                reference=row.type2_reference,
-                own_fmr=row.reconstruction_fmr,
-                margin={},
-            )
+            yield _without_protection(row, row.attack)
+
+
+def _without_protection(row: ProtectionResult, attack: str) -> Tried:
+    return Tried(
+        attack=attack,
+        judge=row.judge,
+        backbone=row.backbone,
+        unseen=row.unseen,
+        type1=row.type1,
+        type2=row.type2,
+        reference=row.type2_reference,
+        own_fmr=row.reconstruction_fmr,
+        margin={},
+    )

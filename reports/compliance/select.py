@@ -21,7 +21,16 @@ from reports.compliance.facts import (
     recognition,
     unencrypted,
 )
-from reports.compliance.found import Evidence, Judge, Tried, acceptances, heard_by, stressed, tried
+from reports.compliance.found import (
+    Evidence,
+    Judge,
+    Tried,
+    acceptances,
+    heard_by,
+    overheard,
+    stressed,
+    tried,
+)
 from reports.compliance.protected import (
     linkability,
     protected,
@@ -150,6 +159,7 @@ def _searched(results: Results, selector: Selector) -> list[Evidence]:
         if row.part == "scores" and row.scores is not None
         for name, judge in row.judges.items()
     ]
+    rows += overheard(results)
     assert selector.judge is not None
     if not rows:
         why = "faces were not rebuilt from comparison scores in this run (search)"

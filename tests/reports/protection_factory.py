@@ -93,6 +93,7 @@ def linkage(knowledge: Knowledge, d_sys: float, **fields: Any) -> Linkage:
         "d_sys": number(d_sys, 0.03),
         "null": Measured(value=0.05, low=0.03, high=0.08 if d_sys < 0.7 else 0.07, n=999),
         "maximal": number(min(1.0, 1.1 * d_sys), 0.05),
+        "maximal_null": Measured(value=0.1, low=0.06, high=0.13, n=999),
         "bins": 20,
         "mated": 1240,
         "non_mated": 98_000,

@@ -180,3 +180,40 @@ def test_the_limit_of_a_plain_number_is_printed_as_one() -> None:
     tables = [view.table for view in compliance_context(results)["compliance"]]
     limits = {row[-1].text for table in tables for row in table.rows if "chance" in row[-1].detail}
     assert limits == {"at most 0"}
+
+
+def test_scores_of_templates_as_they_are_speak_of_scores_alone() -> None:
+    plain: dict[str, Any] = {
+        "scheme": "none",
+        "family": "none",
+        "keyed": False,
+        "attack": "linear",
+        "knowledge": "scheme",
+        "judged": "plain",
+    }
+    rows = [
+        made.row(**plain, leak="template", type1={}, type2={"1e-3": rate(0.9, 99, 0.02)}),
+        made.row(**plain, leak="score", queries=500, type2={"1e-3": rate(0.6, 99, 0.02)}),
+        attack(leak="score", type2={"1e-3": rate(0.99, 99, 0.005)}),
+    ]
+    document = made.document(rows)
+    (told,) = evidence_for(Selector(measure="search", judge="own"), document)
+    assert (told.attack, told.value) == ("linear from 500 scores", rate(0.6, 99, 0.02))
+    (told,) = evidence_for(Selector(measure="type2", judge="own"), document)
+    assert (told.attack, told.value) == ("linear", rate(0.9, 99, 0.02))
+
+
+def test_attributes_that_a_scheme_was_to_hide_count_as_looked_for() -> None:
+    told = Measured(value=0.75, low=0.7, high=0.8, n=99)
+    row = made.row(
+        scheme="disentangle",
+        family="disentangling",
+        keyed=False,
+        parameters={"name": "smile"},
+        measures={"attribute_before": told, "attribute_retrained": told},
+    )
+    (found,) = evidence_for(Selector(measure="attribute_gain"), made.document([row]))
+    assert found.attack == "attribute 'smile'"
+    assert isinstance(found.value, Measured)
+    assert (found.value.value, found.value.n) == (pytest.approx(0.5), 99)
+    assert (found.value.low, found.value.high) == (pytest.approx(0.4), pytest.approx(0.6))

@@ -173,17 +173,17 @@ def test_a_line_holds_the_bound_the_linkage_the_renewal_and_the_price() -> None:
     assert notes[int(cells["Type-I"].note) - 1] == f"{attack_words(best.row)}."
     plain = next(row for row in rows if not row.attack)
     for name, column, kind in (
-        ("tmr", "Key stolen", "rate"),
+        ("tmr", "Stolen key", "rate"),
         ("tmr_difference", "Change", "margin"),
-        ("tmr_genuine_key", "Key genuine", "rate"),
+        ("tmr_genuine_key", "Genuine key", "rate"),
     ):
         value = getattr(plain, name)[FMR]
         assert cells[column].text == main(value, kind)  # type: ignore[arg-type]
     assert cells["D_sys (keys secret)"].text == "0.05"
     assert cells["D_sys (keys secret)"].extra == f"chance \u2264{NBSP}0.08"
     assert cells["D_sys (keys secret)"].tone == ""
-    assert cells["D_sys (keys known)"].text == "0.60"
-    assert cells["D_sys (keys known)"].tone == "flag"
+    assert cells["D_sys (keys leaked)"].text == "0.60"
+    assert cells["D_sys (keys leaked)"].tone == "flag"
     assert cells["Maximal"].text == "0.66"
     revoked = strongest(rows, FMR, ("revoked_type1", "revoked_type2"))
     assert revoked is not None
@@ -194,7 +194,7 @@ def test_a_line_holds_the_bound_the_linkage_the_renewal_and_the_price() -> None:
 
 def test_a_scheme_without_a_key_has_nothing_to_renew_and_is_bounded_all_the_same() -> None:
     cells = line(summary(), "1 bit a value")
-    for column in ("D_sys (keys known)", "SAR", "Key genuine"):
+    for column in ("D_sys (keys leaked)", "SAR", "Genuine key"):
         assert cells[column].text == "no key"
     assert cells["Type-I"].text.endswith("%")
 
@@ -202,7 +202,7 @@ def test_a_scheme_without_a_key_has_nothing_to_renew_and_is_bounded_all_the_same
 def test_what_could_not_be_measured_says_why_in_its_line_and_in_the_list() -> None:
     table = summary()
     cells = line(table, "PFRNet-like split")
-    for column in ("Type-I", "Type-II", "Key stolen"):
+    for column in ("Type-I", "Type-II", "Stolen key"):
         assert cells[column].text == "not measured"
         assert table.notes[int(cells[column].note) - 1] == made.NO_LABELS
     missing = unmeasured_table(made.rows())

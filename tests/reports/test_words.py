@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from reports.results import Measured, NotMeasured
-from reports.words import Table, fmr_label, number, one_in, percent
+from reports.words import Table, evidence_lines, fmr_label, number, one_in, percent
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,14 @@ def test_a_margin_has_a_sign_and_percentage_points() -> None:
 
 def test_a_value_without_an_interval_says_so() -> None:
     assert Table("t", ("a",)).estimate(Measured(value=3.0, n=5), "number").detail == "no interval"
+
+
+def test_evidence_that_is_no_rate_is_not_printed_as_one() -> None:
+    value = Measured(value=-0.138, low=-0.195, high=-0.086, n=500)
+    (line,) = evidence_lines({"biohash, change of recognition": value})
+    assert line.startswith("biohash, change of recognition: \u221213.8\u00a0pp (\u221219.5")
+    value = Measured(value=0.983, low=0.97, high=0.99, n=500)
+    (line,) = evidence_lines({"biohash, D_sys by who has the keys": value})
+    assert line.startswith("biohash, D_sys by who has the keys: 0.98 (0.97")
+    (line,) = evidence_lines({"Type-I by dlib": value})
+    assert line.startswith("Type-I by dlib: 98.3\u00a0%")

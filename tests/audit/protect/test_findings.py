@@ -143,7 +143,43 @@ def test_secret_keys_are_a_finding_of_their_own() -> None:
     assert "that holds is cut" in told["protection.recommendation"].title
     assert "one would hold" not in told["protection.recommendation"].title
     assert "that holds is one" in told["protection.secret-keys"].title
-    assert "only as long as the keys do" in told["protection.secret-keys"].recommendation
+    advice = told["protection.secret-keys"].recommendation
+    assert "it holds as long as they do" in advice
+    assert "This rests on linear without the keys, and on 0 keys for all people" in advice
+    assert "What its scores give away was not tried." in advice
+
+
+def test_what_scores_give_away_stands_beside_a_scheme_that_holds() -> None:
+    rows = [scheme("one", 0.0), attack("one", "key", SAFE), attack("one", "scheme", SAFE)]
+    leaky = found([*rows, attack("one", "scheme", LEAKY, leak="score")])
+    for name in ("protection.recommendation", "protection.secret-keys"):
+        assert "that holds is one" in leaky[name].title
+        assert "Give out no scores" in leaky[name].recommendation
+        assert "90.0\u00a0% of rebuilt faces" in leaky[name].recommendation
+    quiet = found([*rows, attack("one", "scheme", SAFE, leak="score")])
+    assert "at most 1.0\u00a0%" in quiet["protection.recommendation"].recommendation
+
+
+def test_encryption_is_no_candidate_for_secret_keys_but_is_named() -> None:
+    facts: Any = {"keyed": False, "family": "encryption"}
+    hidden = scheme("ckks", 0.0, keyed=False).model_copy(update={"family": "encryption"})
+    rows = [
+        *(scheme("one", 0.0), attack("one", "key", LEAKY), attack("one", "scheme", SAFE)),
+        *(hidden, attack("ckks", "key", LEAKY, **facts)),
+    ]
+    told = found(rows)
+    assert "Encryption (ckks) is not ranked" in told["protection.secret-keys"].recommendation
+    assert "Encryption" not in told["protection.recommendation"].recommendation
+    assert "none of 2 schemes holds" in told["protection.recommendation"].title
+
+
+def test_limits_that_are_met_exactly_are_kept() -> None:
+    at = rate(0.04, 0.03, SIZES.gate)
+    rows = [scheme("one", SIZES.max_loss), attack("one", "key", at)]
+    assert "that holds is one" in found(rows)["protection.recommendation"].title
+    beyond = rate(0.04, 0.03, SIZES.gate + 1e-6)
+    rows = [scheme("one", SIZES.max_loss), attack("one", "key", beyond)]
+    assert "none of 1" in found(rows)["protection.recommendation"].title
 
 
 def test_a_scheme_without_a_measured_attack_is_never_recommended() -> None:
@@ -156,6 +192,9 @@ def test_scores_that_give_templates_away_are_told_with_the_schemes() -> None:
     told = found(rows)["protection.scores"]
     assert told.severity == "high"
     assert told.evidence == {f"one, from scores, at {AT}": LEAKY}
+    assert "What a yes or no gives away was not tried in this run." in told.recommendation
+    asked = [*rows, attack("one", "scheme", SAFE, leak="decision")]
+    assert "A yes or no gave away up to 0.40" in found(asked)["protection.scores"].recommendation
     weak = [scheme("one", 0.0), attack("one", "scheme", SAFE, leak="score")]
     assert "protection.scores" not in found(weak)
 
@@ -199,4 +238,7 @@ def test_a_new_key_that_does_not_help_is_told() -> None:
     rows = [scheme("one", 0.0), attack("one", "key", LEAKY, revoked_type1={FMR: LEAKY})]
     assert found(rows)["protection.revoked"].severity == "high"
     rows = [scheme("one", 0.0), attack("one", "key", LEAKY, revoked_type1={FMR: SAFE})]
+    assert "protection.revoked" not in found(rows)
+    # It speaks of keys that leaked with the templates.
+    rows = [scheme("one", 0.0), attack("one", "scheme", SAFE, revoked_type1={FMR: LEAKY})]
     assert "protection.revoked" not in found(rows)

@@ -23,6 +23,7 @@ from tests.audit.protect.small import (
     small_config,
 )
 
+FEW: dict[str, Any] = {"leaks": ["template"], "knowledge": ["scheme"]}
 SCHEMES: list[Any] = ["random-projection", {"biohash": {"bits": 64}}, {"pca": {"keep": 16}}]
 FMR = "1e-2"
 
@@ -161,6 +162,14 @@ def test_keys_are_renewed_and_reductions_have_none(results: Results) -> None:
             )
 
 
+def test_one_key_for_all_tells_nothing_of_another_key(results: Results) -> None:
+    for row in rows_of(results, "biohash", knowledge="one-key", judged="protected"):
+        assert isinstance(row.type1[FMR], Measured)
+        assert row.revoked_type1[FMR] == NotMeasured(
+            not_measured="the threshold belongs to the one key that leaked"
+        )
+
+
 def test_who_has_the_keys_links_better_than_who_has_not(results: Results) -> None:
     """A dozen people tell little, but under one key both linkers would see the same."""
     (row,) = rows_of(results, "random-projection", attack="")
@@ -204,6 +213,14 @@ def test_a_scheme_without_labels_is_told_as_not_measured(tmp_path: Path) -> None
     (row,) = rows_of(results, "disentangle")
     assert isinstance(row.tmr[FMR], NotMeasured)
     assert "label" in row.note
+
+
+def test_a_scheme_that_cannot_learn_from_so_few_ends_no_run(tmp_path: Path) -> None:
+    results = run_small(tmp_path, [{"pca": {"keep": 100}}, {"pca:few": {"keep": 4}}], FEW)
+    (row,) = rows_of(results, "pca")
+    assert isinstance(row.tmr[FMR], NotMeasured)
+    assert "need 101 templates" in row.note
+    assert rows_of(results, "pca:few", attack="linear")
 
 
 def test_purge_takes_pictures_and_vectors(tmp_path: Path) -> None:
@@ -267,7 +284,15 @@ def test_measures_of_single_schemes(tmp_path: Path) -> None:
     assert silent.type1[FMR] == NotMeasured(
         not_measured="a ciphertext without its key: no attack of this tool applies"
     )
+    (row,) = rows_of(results, "ckks", attack="")
+    (link,) = row.linkage
+    assert link.knowledge == "key"  # without it there is nothing to compare
+    spent = row.measures["he_encryption_seconds"]
+    assert isinstance(spent, Measured)
+    assert row.microseconds == Measured(value=spent.value * 1e6, n=spent.n)
+    assert not silent.key_known
     (known,) = rows_of(results, "ckks", knowledge="key", judged="protected")
+    assert known.key_known
     (without,) = rows_of(
         results, "none", leak="template", judged="protected", attack="linear", control=False
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from biometrics.metrics import keyed_verification
 from biometrics.metrics.intervals import NotMeasured
 from biometrics.metrics.keyed_verification import (
     acceptance_under_keys,
@@ -66,6 +67,22 @@ def test_the_stolen_key_threshold_lets_in_what_was_asked_for() -> None:
     assert rate(found.value) == pytest.approx(found.realised, abs=1e-9)
     assert rate(found.value) <= FMR
     assert rate(float(np.nextafter(np.float32(found.value), np.float32(-1)))) > FMR - 1e-9
+
+
+def test_scores_that_do_not_fit_into_memory_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, names = people()
+    made: list[int] = []
+
+    def protect(key: int) -> Vectors:
+        made.append(key)
+        return under(vectors)(key)
+
+    known = (protect, range(KEYS), group(names), "cosine", [FMR, 0.5])
+    kept = stolen_key_thresholds(*known)
+    once = len(made)
+    monkeypatch.setattr(keyed_verification, "KEPT", 1)
+    assert stolen_key_thresholds(*known) == kept
+    assert len(made) - once > 2 * once
 
 
 def test_one_key_is_the_threshold_of_any_matcher() -> None:

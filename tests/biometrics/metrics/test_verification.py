@@ -12,6 +12,7 @@ from biometrics.metrics.pairs import group, mated_pairs
 from biometrics.metrics.scores import Similarity, similarity_matrix
 from biometrics.metrics.verification import (
     Threshold,
+    enrolled_blocks,
     nonmated_blocks,
     nonmated_threshold,
     realised_fmr,
@@ -257,3 +258,25 @@ def test_what_cannot_be_measured_is_said() -> None:
     assert tmr(one, ["a", "b"], "l2", 0.0) == NotMeasured(
         "no mated pairs: no subject has two pictures"
     )
+
+
+@pytest.mark.parametrize("limit", [1, 10**9])
+def test_enrolled_templates_meet_every_probe_of_somebody_else(
+    limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scores, "BLOCK_ELEMENTS", limit)
+    rng = np.random.default_rng(5)
+    names = np.array(list("aabccc"))
+    enrolled, probes = (rng.standard_normal((6, 3)).astype(np.float32) for _ in range(2))
+    found: list[tuple[float, float]] = []
+    for block in enrolled_blocks(enrolled, probes, group(names), "l2"):
+        found += zip(block.scores.tolist(), block.weights.tolist(), strict=True)
+    count = {name: int((names == name).sum()) for name in names}
+    expected = [
+        (-float(np.linalg.norm(enrolled[i] - probes[j])), 1 / count[one] / count[two] / 6)
+        for i, one in enumerate(names)
+        for j, two in enumerate(names)
+        if one != two
+    ]
+    np.testing.assert_allclose(sorted(found), sorted(expected), rtol=1e-5)
+    assert sum(weight for _, weight in found) == pytest.approx(1.0)
