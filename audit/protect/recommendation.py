@@ -137,6 +137,7 @@ class Recommendations(BackboneRows):
             )
             return
         best = min(good, key=lambda one: one.cost)
+        kept_apart = ", with keys kept apart from them: it holds as long as they do" * secret
         others = [one.label for one in good if one is not best]
         more = f"; {listed(others)} would hold too" if others else ""
         yield Finding(
@@ -148,16 +149,11 @@ class Recommendations(BackboneRows):
             clauses=clauses,
             recommendation=" ".join(
                 [
-                    f"Store templates of {self.backbone} under {best.label}"
-                    + (
-                        ", with keys kept apart from them: it holds as long as they do." * secret
-                        or "."
-                    ),
+                    f"Store templates of {self.backbone} under {best.label}{kept_apart}.",
                     self._from_scores(best.setting),
                     *([self._tried_without_keys(best.setting)] if secret else []),
                 ]
-            )
-            + self._encryption(secret=secret),
+            ),
         )
 
     def _from_scores(self, setting: Setting) -> str:
@@ -179,7 +175,8 @@ class Recommendations(BackboneRows):
         keys = max((row.keys for row in rows), default=0)
         return (
             f"This rests on {listed(told)} without the keys, and on {count(keys)} keys for all "
-            "people; nobody tried who has templates both plain and protected under a key in use."
+            "people; an attacker who has templates both plain and protected under a key in use was "
+            "not tried."
         )
 
     def _encryption(self, *, secret: bool) -> str:

@@ -25,7 +25,9 @@ SCHEMES = ("light", "dark")
 # What a screen reader is told of a figure is the label of the box around it.
 CONTEXT = {"exclude": [[".svg > svg"]]}
 OPTIONS = {"resultTypes": ["violations"]}
-IN_FULL = ("leaking",)  # every width in both schemes; the others alternate, which saves time
+IN_FULL = ("leaking",)
+"""Every width in both schemes. The others, to save time: the widest in the dark one, narrower ones
+in the light one, and axe at both ends alone."""
 OVERFLOW = """() => {
   const root = document.documentElement, wide = root.clientWidth;
   const free = (e) => !e.closest('.scroll, .sr, .skip') && e.getBoundingClientRect().width > 0;
@@ -79,9 +81,11 @@ def test_no_violation_no_overflow_no_word_and_no_request(
     assert [url for url in asked if not url.startswith("data:")] == [pages[name].as_uri()]
     for i, width in enumerate(WIDTHS):
         page.set_viewport_size({"width": width, "height": 900})
-        for scheme in SCHEMES if name in IN_FULL else SCHEMES[i % 2 :][:1]:
+        for scheme in SCHEMES if name in IN_FULL else SCHEMES[i // 2 :][:1]:
             page.emulate_media(color_scheme=scheme)
             assert page.evaluate(OVERFLOW) == {"page": 0, "out": []}, (width, scheme)
+            if name not in IN_FULL and width not in (WIDTHS[0], WIDTHS[-1]):
+                continue
             found = axe.Axe().run(page, CONTEXT, OPTIONS).response["violations"]
             told = [(v["id"], v["nodes"][0]["html"][:200], len(v["nodes"])) for v in found]
             assert told == [], (width, scheme)

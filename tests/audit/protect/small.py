@@ -14,7 +14,7 @@ from tests.audit.stress.small import CONFIG, PICTURES, SUBJECTS, TARGET, begun
 
 __all__ = ["CONFIG", "PICTURES", "SUBJECTS", "TARGET", "rows_of", "run_small", "small_config"]
 
-SIZES: dict[str, Any] = {"keys": 4, "records": [2], "sample": 10, "queries": 40}
+SIZES: dict[str, Any] = {"keys": 4, "records": [2], "sample": 10, "queries": 40, "shown": 1}
 
 
 def small_config(schemes: Sequence[Any], sizes: dict[str, Any], **changes: Any) -> ProtectConfig:

@@ -164,10 +164,11 @@ def test_encryption_is_no_candidate_for_secret_keys_but_is_named() -> None:
     facts: Any = {"keyed": False, "family": "encryption"}
     hidden = scheme("ckks", 0.0, keyed=False).model_copy(update={"family": "encryption"})
     rows = [
-        *(scheme("one", 0.0), attack("one", "key", LEAKY), attack("one", "scheme", SAFE)),
+        *(scheme("one", 0.2), attack("one", "key", LEAKY), attack("one", "scheme", SAFE)),
         *(hidden, attack("ckks", "key", LEAKY, **facts)),
     ]
     told = found(rows)
+    assert "none of 1 schemes" in told["protection.secret-keys"].title
     assert "Encryption (ckks) is not ranked" in told["protection.secret-keys"].recommendation
     assert "Encryption" not in told["protection.recommendation"].recommendation
     assert "none of 2 schemes holds" in told["protection.recommendation"].title
