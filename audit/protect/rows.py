@@ -23,7 +23,7 @@ from biometrics.metrics.intervals import subject_means
 from biometrics.metrics.pairs import group
 from biometrics.metrics.scores import pair_scores, paired_similarity
 from biometrics.metrics.success import NO_OTHER_PICTURE, acceptance
-from biometrics.protection.base import Keys, Vectors
+from biometrics.protection.base import Vectors
 from reports.results import UNPROTECTED, ByFmr, Estimate, NotMeasured, ProtectionResult
 
 Key = tuple[str, str, str]
@@ -244,7 +244,7 @@ def _plain(system: System, judge: Judge, made: Made) -> _Rates:
 def _over_people(system: System, values: Values) -> Estimate:
     if not len(values):
         return estimate(NO_OTHER_PICTURE)
-    return estimate(system.mean(values, _keys_of(system, len(values))))
+    return estimate(system.mean(values, system.keys_of(len(values))))
 
 
 def _change(system: System, now: Values, before: Values | None) -> Estimate:
@@ -254,17 +254,7 @@ def _change(system: System, now: Values, before: Values | None) -> Estimate:
         return estimate(NO_OTHER_PICTURE)
     if len(now) != len(before):
         return NotMeasured(not_measured="other people have a picture that is not averaged")
-    return estimate(system.difference(now, before, _keys_of(system, len(now))))
-
-
-def _keys_of(system: System, n: int) -> Keys:
-    """The keys of the people whom a rate was measured of: all, or those with another picture."""
-    bench = system.bench
-    groups = group(bench.names[bench.rows])
-    keys = subject_keys(system.keys(bench.rows), groups)
-    if n == len(keys):
-        return keys
-    return keys[np.unique(groups.index[system.stored.pairs.first])]
+    return estimate(system.difference(now, before, system.keys_of(len(now))))
 
 
 def _mean_of(system: System, values: NDArray[Any], *, rates: bool) -> Estimate:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from audit.config_values import SchemeChoice
 from audit.estimates import estimate
 from audit.judging import Cut
@@ -14,12 +12,12 @@ from audit.protect.linking import linkages
 from audit.protect.probes import ENCRYPTION_SECONDS, scheme_measures
 from audit.protect.scheme_facts import scheme_facts
 from audit.protect.settings import FEWEST_KEYS
-from audit.protect.system import System, Values, subject_keys
+from audit.protect.system import System, Values
 from biometrics.metrics.intervals import subject_means
 from biometrics.metrics.pairs import group
 from biometrics.metrics.scores import pair_scores
 from biometrics.metrics.success import NO_OTHER_PICTURE
-from biometrics.protection.base import Keys, scheme_class
+from biometrics.protection.base import scheme_class
 from reports.results import ByFmr, Estimate, Measured, NotMeasured, ProtectionResult
 
 NO_KEYS = NotMeasured(not_measured="nobody has a key")
@@ -109,7 +107,7 @@ def _genuine(system: System, cut: Cut, *, protected: bool) -> Values | NotMeasur
 def _mean(system: System, found: Values | NotMeasured) -> Estimate:
     if isinstance(found, NotMeasured):
         return found
-    return estimate(system.mean(found, _keys(system)))
+    return estimate(system.mean(found, system.keys_of(len(found))))
 
 
 def _less(system: System, after: Values | NotMeasured, before: Values | NotMeasured) -> Estimate:
@@ -118,15 +116,7 @@ def _less(system: System, after: Values | NotMeasured, before: Values | NotMeasu
             return one
     assert not isinstance(after, NotMeasured)
     assert not isinstance(before, NotMeasured)
-    return estimate(system.difference(after, before, _keys(system)))
-
-
-def _keys(system: System) -> Keys:
-    """The keys of the people who have another picture."""
-    bench = system.bench
-    groups = group(bench.names[bench.rows])
-    keys = subject_keys(system.keys(bench.rows), groups)
-    return keys[np.unique(groups.index[system.stored.pairs.first])]
+    return estimate(system.difference(after, before, system.keys_of(len(after))))
 
 
 def _realised(system: System) -> ByFmr:

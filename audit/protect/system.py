@@ -126,6 +126,14 @@ class System:
         found: Keys = (np.array(drawn, dtype=np.int64)[index] + place) % self.n_keys
         return found
 
+    def keys_of(self, n: int) -> Keys:
+        """The keys of n people whom a rate was measured of: all, or those with another picture."""
+        groups = group(self.bench.names[self.bench.rows])
+        keys = subject_keys(self.keys(self.bench.rows), groups)
+        if n == len(keys):
+            return keys
+        return keys[np.unique(groups.index[self.stored.pairs.first])]
+
     @property
     def renewed(self) -> int:
         """The ``place`` of the key that everybody gets after the leak: of those that leak together

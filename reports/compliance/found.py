@@ -17,6 +17,7 @@ from reports.results import (
     NotMeasured,
     ProtectionResult,
     Results,
+    StressResult,
     far_above_nominal,
 )
 from reports.stress_select import shown_fmr
@@ -219,24 +220,14 @@ def _stressed(results: Results, *, clean: bool) -> Iterator[Tried]:
         if clean and key in seen:  # one clean row a family, of the same attack
             continue
         seen.add(key)
-        yield Tried(
-            attack=what,
-            judge=row.judge,
-            backbone=row.backbone,
-            unseen=row.unseen,
-            type1=row.type1,
-            type2=row.type2,
-            reference=row.tmr,
-            own_fmr=row.reconstruction_fmr,
-            margin={},
-        )
+        yield _one_judge(row, what, row.tmr)
 
 
 def overheard(results: Results) -> list[Tried]:
     """Faces from the scores or decisions of templates as they are, in a run about protection."""
     rows = [row for row in attacked(results.protections) if row.leak != "template"]
     return [
-        _without_protection(row, f"{row.attack} from {row.queries} {row.leak}s")
+        _one_judge(row, f"{row.attack} from {row.queries} {row.leak}s", row.type2_reference)
         for row in rows
         if row.scheme == UNPROTECTED
     ]
@@ -246,10 +237,11 @@ def _unprotected(results: Results) -> Iterator[Tried]:
     """An audit with protections holds these attacks already."""
     for row in on_templates(results.protections) if not results.attacks else ():
         if row.scheme == UNPROTECTED:
-            yield _without_protection(row, row.attack)
+            yield _one_judge(row, row.attack, row.type2_reference)
 
 
-def _without_protection(row: ProtectionResult, attack: str) -> Tried:
+def _one_judge(row: StressResult | ProtectionResult, attack: str, reference: ByFmr) -> Tried:
+    """A row that is of one judge already."""
     return Tried(
         attack=attack,
         judge=row.judge,
@@ -257,7 +249,7 @@ def _without_protection(row: ProtectionResult, attack: str) -> Tried:
         unseen=row.unseen,
         type1=row.type1,
         type2=row.type2,
-        reference=row.type2_reference,
+        reference=reference,
         own_fmr=row.reconstruction_fmr,
         margin={},
     )

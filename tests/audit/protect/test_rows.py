@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from attacks.preimage.base import preimages_of
 from audit.config_values import SchemeChoice
 from audit.protect import run as protect_run
+from audit.protect.got_back import Choice, got_back, pre_image
 from audit.protect.plan import Plan
 from audit.protect.rows import Seen, attack_rows
 from audit.protect.system import System
@@ -248,6 +250,19 @@ def test_the_strongest_pre_image_is_chosen_without_the_leaked_people(
     assert not set(bench.names[bench.sample]) & set(bench.names[bench.rest])
     assert not own & set(bench.names[bench.rows])
     assert "biohash:posterior" in plan.method
+
+
+def test_what_was_got_back_is_that_of_the_attack_that_was_chosen(tried: dict[str, Tried]) -> None:
+    """Another choice is another stage: what an earlier one got back is not taken for it."""
+    system = tried["biohash/pre-image-1"].plan.system
+    keys = system.keys(system.bench.rows)[:, None]
+    found = []
+    for name in sorted(preimages_of("biohash")):
+        found.append(got_back(system, Choice(name, "", {}), 1))
+        alone = pre_image(system, name).recover(system.stored.templates[:, None], keys)
+        np.testing.assert_array_equal(found[-1], alone)
+    assert len(found) > 1
+    assert not np.allclose(found[0], found[1])
 
 
 def test_results_hold_the_limits(tmp_path: Path) -> None:
